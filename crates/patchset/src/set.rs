@@ -1,0 +1,181 @@
+//! All patches of a folder, laid over a copy of the crate they are for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::lay::{LayError, lay};
+use crate::patch::{Edit, Patch, PatchError};
+
+/// The patches of one folder.
+#[derive(Debug)]
+pub struct PatchSet {
+    patches: Vec<Patch>,
+}
+
+/// How large a set of patches is: a number to be kept and lowered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Lines added.
+    pub added: usize,
+    /// Lines removed; a changed line is one removed and one added.
+    pub removed: usize,
+    /// Upstream files touched.
+    pub files: usize,
+}
+
+/// Why the patches could not be laid.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetError {
+    /// A file or folder could not be read or written.
+    #[error("failed to {what} `{path}`")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What came back.
+        source: io::Error,
+    },
+    /// A patch file cannot be read.
+    #[error("patch `{patch}` is not well-formed")]
+    Patch {
+        /// The name of the patch file.
+        patch: String,
+        /// What is wrong with it.
+        source: PatchError,
+    },
+    /// The published file is not the one that the patch was written against.
+    #[error(
+        "patch `{patch}` was written against another `{file}`: \
+         its checksum should be {wanted} but is {found}"
+    )]
+    OtherUpstream {
+        /// The name of the patch file.
+        patch: String,
+        /// The upstream file, relative to the crate's root.
+        file: String,
+        /// The checksum in the patch's header.
+        wanted: String,
+        /// The checksum of the file.
+        found: String,
+    },
+    /// A patch does not apply, or applies twice.
+    #[error("patch `{patch}` cannot be laid over `{file}`")]
+    Lay {
+        /// The name of the patch file.
+        patch: String,
+        /// The upstream file, relative to the crate's root.
+        file: String,
+        /// Where and why.
+        source: LayError,
+    },
+}
+
+impl PatchSet {
+    /// Reads every `*.patch` of `folder`.
+    pub fn read(folder: &Path) -> Result<PatchSet, SetError> {
+        let reading = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SetError::Io {
+                what: "read",
+                path,
+                source,
+            }
+        };
+        let mut paths = fs::read_dir(folder)
+            .and_then(|entries| {
+                entries
+                    .map(|entry| entry.map(|entry| entry.path()))
+                    .collect::<io::Result<Vec<PathBuf>>>()
+            })
+            .map_err(reading(folder))?;
+        paths.retain(|path| path.extension().is_some_and(|ext| ext == "patch"));
+        paths.sort();
+
+        let mut patches = Vec::new();
+        for path in paths {
+            let text = fs::read_to_string(&path).map_err(reading(&path))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let patch = Patch::parse(&name, &text).map_err(|source| SetError::Patch {
+                patch: name.into_owned(),
+                source,
+            })?;
+            patches.push(patch);
+        }
+        Ok(PatchSet { patches })
+    }
+
+    /// The patches, by name.
+    pub fn patches(&self) -> &[Patch] {
+        &self.patches
+    }
+
+    /// How large the set is.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            added: self.patches.iter().map(Patch::added).sum(),
+            removed: self.patches.iter().map(Patch::removed).sum(),
+            files: self.by_file().len(),
+        }
+    }
+
+    /// Lays all patches over the copy of the published crate at `root`.
+    ///
+    /// Everything is checked before the first file is written: the copy is left as it was where
+    /// one of the patches does not fit.
+    pub fn lay(&self, root: &Path) -> Result<(), SetError> {
+        let mut patched = Vec::new();
+        for (file, patches) in self.by_file() {
+            let path = root.join(file);
+            let text = fs::read_to_string(&path).map_err(|source| SetError::Io {
+                what: "read",
+                path: path.clone(),
+                source,
+            })?;
+            let found = hex::encode(Sha256::digest(&text));
+            for (patch, wanted, _) in &patches {
+                if *wanted != found {
+                    return Err(SetError::OtherUpstream {
+                        patch: (*patch).to_owned(),
+                        file: file.to_owned(),
+                        wanted: (*wanted).to_owned(),
+                        found,
+                    });
+                }
+            }
+            let edits = patches.into_iter().map(|(patch, _, edits)| (patch, edits));
+            let text = lay(&text, edits).map_err(|(patch, source)| SetError::Lay {
+                patch: patch.to_owned(),
+                file: file.to_owned(),
+                source,
+            })?;
+            patched.push((path, text));
+        }
+        for (path, text) in patched {
+            fs::write(&path, text).map_err(|source| SetError::Io {
+                what: "write",
+                path,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// For each upstream file: the patches that change it, with the checksum and the edits.
+    #[expect(clippy::type_complexity, reason = "said in the line above")]
+    fn by_file(&self) -> BTreeMap<&str, Vec<(&str, &str, &[Edit])>> {
+        let mut files: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for patch in &self.patches {
+            for (path, file) in patch.files() {
+                let entry = (patch.name(), file.sha256.as_str(), file.edits.as_slice());
+                files.entry(path).or_default().push(entry);
+            }
+        }
+        files
+    }
+}
