@@ -68,8 +68,8 @@ fn main() -> anyhow::Result<()> {
 
 fn tell_version(upstream: &Path) -> anyhow::Result<()> {
     let vcs = upstream.join(".cargo_vcs_info.json");
-    let vcs = fs::read_to_string(&vcs)
-        .with_context(|| format!("failed to read `{}`", vcs.display()))?;
+    let vcs =
+        fs::read_to_string(&vcs).with_context(|| format!("failed to read `{}`", vcs.display()))?;
     ensure!(
         vcs.contains(COMMIT),
         "cargo {UPSTREAM} was not published from commit {COMMIT}"

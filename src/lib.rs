@@ -9,7 +9,13 @@
 #[macro_use]
 mod exported_macros;
 
-#[warn(warnings, missing_docs, clippy::all, clippy::unwrap_used, clippy::dbg_macro)]
+#[warn(
+    warnings,
+    missing_docs,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::dbg_macro
+)]
 pub mod signing;
 
 include!(concat!(env!("OUT_DIR"), "/cargo/src/cargo/lib.rs"));

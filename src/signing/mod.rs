@@ -1,1 +1,42 @@
-//! signing
+//! What the patches call: signatures, keys and policy in cargo's terms.
+//!
+//! Upstream's code is patched in a few places (`patches/cargo`), each of which calls one function
+//! here. In the order in which a command meets them:
+//!
+//! | where upstream stands | calls | in |
+//! |---|---|---|
+//! | an index line was parsed | [`attach`] keeps its signature with the summary | [`entry`] |
+//! | a source hands on an entry | [`admits`] leaves out what policy cannot accept | [`resolve`] |
+//! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
+//! | no version is left | [`refusal`] says why | [`resolve`] |
+//! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
+//! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
+//! | a package is published | [`sign`] signs it | [`publish`] |
+//!
+//! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
+//! asks providers and remembers their answers; [`config`], which reads `[signing]`; [`keys`], the
+//! user's own; and [`report`], which words what the user is told. The rules themselves are not here
+//! but in `crates/`: what is signed in `consign-statement`, whose keys are whose in
+//! `consign-identity`, what follows from a finding in `consign-policy`.
+//!
+//! What one command learns it keeps in [`Signing`], a field of [`GlobalContext`].
+//!
+//! [`GlobalContext`]: crate::GlobalContext
+
+mod archive;
+mod check;
+mod config;
+mod context;
+mod entry;
+pub mod keys;
+mod lookup;
+mod publish;
+mod report;
+mod resolve;
+
+pub use archive::{CheckedArchive, downloaded};
+pub use config::Policy;
+pub use context::Signing;
+pub use entry::{Entry, SharedEntry, attach};
+pub use publish::{SignedRequest, sign};
+pub use resolve::{admits, refusal, settle};

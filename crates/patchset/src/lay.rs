@@ -128,7 +128,11 @@ mod tests {
     #[test]
     fn patches_are_a_set_and_not_a_sequence() {
         let first = [keep(1, "one\n"), insert(2, "one and a half\n")];
-        let second = [remove(3, "three\n"), insert(4, "drei\n"), insert(4, "vier\n")];
+        let second = [
+            remove(3, "three\n"),
+            insert(4, "drei\n"),
+            insert(4, "vier\n"),
+        ];
         let wanted = "one\none and a half\ntwo\ndrei\nvier\n";
         let (a, b) = (("a", &first[..]), ("b", &second[..]));
         assert_eq!(lay(PUBLISHED, [a, b]).as_deref(), Ok(wanted));

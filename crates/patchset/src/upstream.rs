@@ -59,7 +59,12 @@ pub fn find(
 ) -> Result<PathBuf, UpstreamError> {
     let output = Command::new(cargo)
         // `--locked`: a build script may look at the lockfile, not change it.
-        .args(["metadata", "--format-version=1", "--locked", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .map_err(|source| UpstreamError::Start {

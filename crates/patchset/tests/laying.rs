@@ -116,7 +116,10 @@ fn a_patch_that_applies_twice_is_refused() {
     let krate = Crate::new(&[("a.patch", &text)]);
     krate.lay().expect("the first time");
     let error = krate.lay().expect_err("the second time");
-    assert!(error.contains("was written against another `lib.rs`"), "{error}");
+    assert!(
+        error.contains("was written against another `lib.rs`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -138,8 +141,13 @@ fn another_upstream_file_is_refused() {
 fn a_file_that_upstream_no_longer_has_is_named() {
     let text = patch(&published_sha256(), "@@ -1,0 +2 @@\n+fn between() {}\n")
         .replace("lib.rs", "gone.rs");
-    let error = Crate::new(&[("a.patch", &text)]).lay().expect_err("no such file");
-    assert!(error.contains("failed to read `") && error.contains("gone.rs"), "{error}");
+    let error = Crate::new(&[("a.patch", &text)])
+        .lay()
+        .expect_err("no such file");
+    assert!(
+        error.contains("failed to read `") && error.contains("gone.rs"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -147,14 +155,35 @@ fn a_header_must_be_whole() {
     let hunk = "@@ -1,0 +2 @@\n+fn between() {}\n";
     let good = patch(&published_sha256(), hunk);
     for (text, wanted) in [
-        (good.replace("For: a test\n  in two lines\n", ""), "the header has no `For:`"),
-        (good.replace("Why-not-less: it is one line\n", ""), "no `Why-not-less:`"),
-        (good.replace("Fails-without: this test\n", ""), "no `Fails-without:`"),
-        (good.replace("Fails-without:", "Fails-wihout:"), "line 4 of the header is not a field"),
-        (good.replace("  lib.rs\n\n", "  other.rs\n\n"), "no `Sha256:` for `lib.rs`"),
+        (
+            good.replace("For: a test\n  in two lines\n", ""),
+            "the header has no `For:`",
+        ),
+        (
+            good.replace("Why-not-less: it is one line\n", ""),
+            "no `Why-not-less:`",
+        ),
+        (
+            good.replace("Fails-without: this test\n", ""),
+            "no `Fails-without:`",
+        ),
+        (
+            good.replace("Fails-without:", "Fails-wihout:"),
+            "line 4 of the header is not a field",
+        ),
+        (
+            good.replace("  lib.rs\n\n", "  other.rs\n\n"),
+            "no `Sha256:` for `lib.rs`",
+        ),
         (patch("abcd", hunk), "line 5: `Sha256:` wants 64"),
-        (good.replace(hunk, "@@ -1 +1 @@\n fn one() {}\n"), "changes nothing"),
-        (good.replace("+++ b/lib.rs", "+++ b/other.rs"), "does not add, remove or rename"),
+        (
+            good.replace(hunk, "@@ -1 +1 @@\n fn one() {}\n"),
+            "changes nothing",
+        ),
+        (
+            good.replace("+++ b/lib.rs", "+++ b/other.rs"),
+            "does not add, remove or rename",
+        ),
     ] {
         let error = Crate::new(&[("a.patch", &text)]).lay().expect_err(wanted);
         assert!(

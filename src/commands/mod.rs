@@ -1,0 +1,41 @@
+//! The commands and the flag that upstream does not have.
+//!
+//! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
+//! `patches/cargo/flag-and-version.patch` declares the flag.
+
+mod key;
+
+use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
+use clap::{Arg, Command};
+
+use crate::commands::Exec;
+
+const REQUIRE_SIGNATURES: &str = "require-signatures";
+
+/// Upstream's commands, with ours among them.
+pub fn beside(mut upstream: Vec<Command>) -> Vec<Command> {
+    upstream.push(key::cli());
+    upstream
+}
+
+/// What runs the command called `name`, if it is one of ours.
+pub fn exec(name: &str) -> Option<Exec> {
+    match name {
+        "key" => Some(key::exec),
+        _ => None,
+    }
+}
+
+/// `--require-signatures`, which every command takes, before or after its name.
+pub fn require_signatures() -> Arg {
+    flag(REQUIRE_SIGNATURES, "Refuse packages that nobody signed")
+        .help_heading(heading::MANIFEST_OPTIONS)
+        .global(true)
+}
+
+/// The flag as a `--config` argument: so it holds wherever configuration does, also where a command
+/// reads that anew for another folder.
+pub fn config_args(args: &ArgMatches) -> Option<String> {
+    args.flag(REQUIRE_SIGNATURES)
+        .then(|| format!("signing.{REQUIRE_SIGNATURES}=true"))
+}

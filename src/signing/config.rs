@@ -1,0 +1,454 @@
+//! The `[signing]` table.
+//!
+//! Cargo merges the values of all its configuration files, and what lies nearest to the project
+//! wins. For settings that protect the user that is the wrong way round: a project comes from
+//! somewhere else. So the table is read from each place by itself. The user's own places are the
+//! command line, the environment and `$CARGO_HOME/config.toml`, in this order; files of the project
+//! may ask for more, name providers that nobody has defined yet, and nothing else.
+//!
+//! ```toml
+//! [signing]
+//! unsigned = "allow"               # "allow", "warn" or "deny": a release without a signature
+//! unsigned-publish = "allow"       # "allow" or "deny": publishing without a key
+//! identity = "github:octocat"      # who publishes from here
+//!
+//! [signing.identities.corp]        # a provider of one's own
+//! keys = "https://git.corp.example/{user}.gpg"
+//! display = "Corp user @{user}"
+//!
+//! [signing.registries.corp]        # per registry; crates.io as `crates-io`
+//! unsigned = "deny"
+//! ```
+//!
+//! A key that is not known is an error: a misspelt setting would protect nobody.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use consign_identity::Identity;
+use consign_identity::provider::Providers;
+use consign_policy::{Effective, Layer, Level, effective};
+use consign_statement::RegistryId;
+
+use super::context::registry_id;
+use crate::core::SourceId;
+use crate::sources::CRATES_IO_REGISTRY;
+use crate::util::IntoUrl;
+use crate::util::context::{ConfigValue as CV, Definition};
+use crate::{CargoResult, GlobalContext};
+
+/// What the `[signing]` tables of all places come to.
+#[derive(Debug)]
+pub struct Policy {
+    user: Vec<Place>,
+    project: Vec<Place>,
+    /// The registries that each name in `[signing.registries]` stands for, in any place.
+    named: BTreeMap<String, Vec<RegistryId>>,
+    providers: Providers,
+}
+
+/// What one place says.
+#[derive(Debug, Default)]
+struct Place {
+    origin: String,
+    /// `--require-signatures`: over all else.
+    require: bool,
+    unsigned: Option<Level>,
+    registries: BTreeMap<String, Level>,
+    unsigned_publish: Option<Level>,
+    identity: Option<String>,
+    identities: BTreeMap<String, ProviderTable>,
+}
+
+/// One `[signing.identities.NAME]`.
+#[derive(Debug, Default)]
+struct ProviderTable {
+    keys: Option<String>,
+    display: Option<String>,
+}
+
+impl Policy {
+    pub(super) fn read(gctx: &GlobalContext) -> CargoResult<Policy> {
+        let home = gctx.home().as_path_unlocked();
+        let mut home_files = Vec::new();
+        let mut project = Vec::new();
+        // From the innermost folder outwards, and `$CARGO_HOME` last.
+        for file in gctx.load_values_unmerged()? {
+            let CV::Table(mut table, Definition::Path(path)) = file else {
+                continue;
+            };
+            let Some(signing) = table.remove("signing") else {
+                continue;
+            };
+            let place = Place::read(&signing, &path)?;
+            match path.parent() == Some(home) {
+                true => home_files.push(place),
+                false => project.push(place),
+            }
+        }
+        let CV::Table(mut cli, _) = gctx.cli_args_as_table()? else {
+            bail!("the `--config` arguments are not a table");
+        };
+        let cli = match cli.remove("signing") {
+            Some(signing) => Place::read(&signing, gctx.cwd())?,
+            None => Place::default(),
+        };
+        let mut user = vec![cli, Place::read_env(gctx)?];
+        user.append(&mut home_files);
+
+        for place in &project {
+            if place.identity.is_some() {
+                gctx.shell().warn(format!(
+                    "`signing.identity` in {} is ignored: who publishes is not for a project to say\n\
+                     help: set it in `{}`",
+                    place.origin,
+                    gctx.diagnostic_home_config()
+                ))?;
+            }
+        }
+        let mut policy = Policy {
+            providers: providers(&user, &project)?,
+            named: BTreeMap::new(),
+            user,
+            project,
+        };
+        policy.named = policy.name_registries(gctx)?;
+        Ok(policy)
+    }
+
+    /// How a release of `registry` without a signature is treated, and which place says so.
+    pub(super) fn unsigned(&self, registry: &RegistryId) -> Effective {
+        if let Some(place) = self.user.iter().chain(&self.project).find(|p| p.require) {
+            return Effective {
+                level: Level::Deny,
+                origin: Some(place.origin.clone()),
+            };
+        }
+        let is_named = |name: &str| {
+            self.named
+                .get(name)
+                .is_some_and(|ids| ids.contains(registry))
+        };
+        self.effective(|place| Layer {
+            origin: place.origin.clone(),
+            general: place.unsigned,
+            registry: place
+                .registries
+                .iter()
+                .filter(|(name, _)| is_named(name))
+                .map(|(_, level)| *level)
+                .collect(),
+        })
+    }
+
+    /// Whether publishing without a key is forbidden, and which place says so.
+    pub(super) fn unsigned_publish(&self) -> Effective {
+        self.effective(|place| Layer {
+            origin: place.origin.clone(),
+            general: place.unsigned_publish,
+            ..Layer::default()
+        })
+    }
+
+    fn effective(&self, layer: impl Fn(&Place) -> Layer) -> Effective {
+        let layers = |places: &[Place]| places.iter().map(&layer).collect::<Vec<_>>();
+        effective(&layers(&self.user), &layers(&self.project))
+    }
+
+    /// Who publishes from here, where it is configured.
+    pub(super) fn identity(&self) -> CargoResult<Option<Identity>> {
+        let mut places = self.user.iter();
+        places
+            .find_map(|place| Some((place, place.identity.as_ref()?)))
+            .map(|(place, text)| {
+                text.parse()
+                    .with_context(|| format!("invalid `signing.identity` in {}", place.origin))
+            })
+            .transpose()
+    }
+
+    /// Everybody who may be asked for keys.
+    pub fn providers(&self) -> &Providers {
+        &self.providers
+    }
+
+    /// How messages call an identity: `GitHub user @octocat`.
+    pub fn display(&self, identity: &Identity) -> String {
+        match self.providers.get(identity.provider()) {
+            Some(provider) => provider.display(identity.user()),
+            None => identity.to_string(),
+        }
+    }
+
+    /// A name may stand for one registry in the user's configuration and be given to another by
+    /// the project's. What is said of the name is then said of both: else a project could take a
+    /// rule away from the registry that it was written for.
+    fn name_registries(
+        &self,
+        gctx: &GlobalContext,
+    ) -> CargoResult<BTreeMap<String, Vec<RegistryId>>> {
+        let places = self.user.iter().chain(&self.project);
+        let names = places.flat_map(|place| place.registries.keys());
+        let mut named: BTreeMap<String, Vec<RegistryId>> = BTreeMap::new();
+        for name in names {
+            if named.contains_key(name) {
+                continue;
+            }
+            let ids = if name == CRATES_IO_REGISTRY {
+                vec![RegistryId::crates_io()]
+            } else {
+                let mut indexes = vec![gctx.get_registry_index(name).with_context(|| {
+                    format!("`signing.registries.{name}` is for a registry that is not configured")
+                })?];
+                for file in gctx.load_values_unmerged()? {
+                    if let Some(index) = registry_index(&file, name) {
+                        indexes.push(index.into_url()?);
+                    }
+                }
+                indexes
+                    .iter()
+                    .map(|index| registry_id(SourceId::for_registry(index)?))
+                    .collect::<CargoResult<Vec<_>>>()?
+            };
+            named.insert(name.clone(), ids);
+        }
+        Ok(named)
+    }
+}
+
+/// `registries.NAME.index` in one file.
+fn registry_index<'f>(file: &'f CV, name: &str) -> Option<&'f str> {
+    let table = |value: &'f CV, key: &str| match value {
+        CV::Table(table, _) => table.get(key),
+        _ => None,
+    };
+    match table(table(table(file, "registries")?, name)?, "index")? {
+        CV::String(index, _) => Some(index),
+        _ => None,
+    }
+}
+
+fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
+    let mut providers = Providers::presets();
+    let mut define = |place: &Place, name: &str, table: &ProviderTable| {
+        let context = || format!("invalid `signing.identities.{name}` in {}", place.origin);
+        let Some(keys) = &table.keys else {
+            bail!(
+                "`signing.identities.{name}` in {} has no `keys`\n\n\
+                 help: say where its users' keys are, as in `keys = \"https://HOST/{{user}}.gpg\"`",
+                place.origin
+            );
+        };
+        providers
+            .define(name, keys, table.display.as_deref())
+            .with_context(context)
+    };
+    // The lowest rank first, so that a higher one replaces it.
+    for place in user.iter().rev() {
+        for (name, table) in &place.identities {
+            define(place, name, table)?;
+        }
+    }
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    let presets = Providers::presets();
+    known.extend(presets.names().map(|name| (name, "Consign itself")));
+    for place in user {
+        known.extend(
+            place
+                .identities
+                .keys()
+                .map(|n| (n.as_str(), place.origin.as_str())),
+        );
+    }
+    for place in project {
+        for (name, table) in &place.identities {
+            if let Some(by) = known.insert(name, &place.origin) {
+                bail!(
+                    "`signing.identities.{name}` in {} would replace the one that is defined by {by}\n\n\
+                     help: a project can add an identity provider, but not redefine one; give it another name",
+                    place.origin
+                );
+            }
+            define(place, name, table)?;
+        }
+    }
+    Ok(providers)
+}
+
+impl Place {
+    /// Reads a `[signing]` table. `file` is the file that it is in.
+    fn read(signing: &CV, file: &Path) -> CargoResult<Place> {
+        let origin = match signing.definition() {
+            Definition::Cli(None) => "the command line".to_owned(),
+            other => format!("`{other}`"),
+        };
+        let mut place = Place {
+            origin,
+            ..Place::default()
+        };
+        for (key, value) in table(signing, "signing")? {
+            match key {
+                "require-signatures" => {
+                    place.require = value.boolean("signing.require-signatures")?.0;
+                    if place.require && matches!(value.definition(), Definition::Cli(None)) {
+                        place.origin = "`--require-signatures`".to_owned();
+                    }
+                }
+                "unsigned" => place.unsigned = Some(level(value, "signing.unsigned")?),
+                "unsigned-publish" => {
+                    let name = "signing.unsigned-publish";
+                    let level = level(value, name)?;
+                    if level == Level::Warn {
+                        bail!(
+                            "invalid `{name}` in {}: it is `allow` or `deny`",
+                            value.definition()
+                        );
+                    }
+                    place.unsigned_publish = Some(level);
+                }
+                "identity" => place.identity = Some(string(value, "signing.identity")?.to_owned()),
+                "identities" => {
+                    for (name, provider) in table(value, "signing.identities")? {
+                        let at = format!("signing.identities.{name}");
+                        let provider = ProviderTable::read(provider, &at, file)?;
+                        place.identities.insert(name.to_owned(), provider);
+                    }
+                }
+                "registries" => {
+                    for (name, registry) in table(value, "signing.registries")? {
+                        let at = format!("signing.registries.{name}");
+                        for (key, value) in table(registry, &at)? {
+                            match key {
+                                "unsigned" => {
+                                    let level = level(value, &format!("{at}.unsigned"))?;
+                                    place.registries.insert(name.to_owned(), level);
+                                }
+                                _ => return unknown(value, &at, key, &["unsigned"]),
+                            }
+                        }
+                    }
+                }
+                _ => {
+                    let known = [
+                        "unsigned",
+                        "unsigned-publish",
+                        "identity",
+                        "identities",
+                        "registries",
+                    ];
+                    return unknown(value, "signing", key, &known);
+                }
+            }
+        }
+        Ok(place)
+    }
+
+    /// Reads the variables that stand for the same keys, by cargo's rule: upper case, with `_` for
+    /// `.` and `-`.
+    fn read_env(gctx: &GlobalContext) -> CargoResult<Place> {
+        let mut place = Place::default();
+        let mut origins = Vec::new();
+        let prefix = "CARGO_SIGNING_";
+        for (name, value) in gctx.env() {
+            let Some(key) = name.strip_prefix(prefix) else {
+                continue;
+            };
+            let as_level = || {
+                value
+                    .parse::<Level>()
+                    .with_context(|| format!("invalid environment variable `{name}`"))
+            };
+            let lower = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+            if key == "UNSIGNED" {
+                place.unsigned = Some(as_level()?);
+            } else if key == "UNSIGNED_PUBLISH" {
+                place.unsigned_publish = Some(as_level()?);
+            } else if key == "IDENTITY" {
+                place.identity = Some(value.to_owned());
+            } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
+                place.registries.insert(lower(registry), as_level()?);
+            } else if let Some(provider) = strip(key, "IDENTITIES_", "_KEYS") {
+                let provider = place.identities.entry(lower(provider)).or_default();
+                provider.keys = Some(value.to_owned());
+            } else if let Some(provider) = strip(key, "IDENTITIES_", "_DISPLAY") {
+                let provider = place.identities.entry(lower(provider)).or_default();
+                provider.display = Some(value.to_owned());
+            } else {
+                bail!(
+                    "unknown environment variable `{name}`: there is no such setting of `signing`"
+                );
+            }
+            origins.push(format!("`{name}`"));
+        }
+        place.origin = format!("the environment variable {}", origins.join(", "));
+        Ok(place)
+    }
+}
+
+impl ProviderTable {
+    fn read(value: &CV, at: &str, file: &Path) -> CargoResult<ProviderTable> {
+        let mut provider = ProviderTable::default();
+        for (key, value) in table(value, at)? {
+            match key {
+                "keys" => {
+                    let keys = string(value, &format!("{at}.keys"))?;
+                    provider.keys = Some(absolute(keys, file));
+                }
+                "display" => {
+                    provider.display = Some(string(value, &format!("{at}.display"))?.to_owned());
+                }
+                _ => return unknown(value, at, key, &["keys", "display"]),
+            }
+        }
+        Ok(provider)
+    }
+}
+
+/// A path in a configuration file is relative to the folder that `.cargo` is in, as everywhere in
+/// cargo's configuration.
+fn absolute(keys: &str, file: &Path) -> String {
+    if keys.contains("://") || Path::new(keys).is_absolute() {
+        return keys.to_owned();
+    }
+    let folder = match file.is_dir() {
+        true => file.to_owned(),
+        false => file
+            .ancestors()
+            .nth(2)
+            .map(PathBuf::from)
+            .unwrap_or_default(),
+    };
+    folder.join(keys).display().to_string()
+}
+
+fn strip<'k>(key: &'k str, prefix: &str, suffix: &str) -> Option<&'k str> {
+    let name = key.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    (!name.is_empty()).then_some(name)
+}
+
+fn table<'t>(value: &'t CV, at: &str) -> CargoResult<Vec<(&'t str, &'t CV)>> {
+    let (table, _) = value.table(at)?;
+    let mut rows: Vec<_> = table.iter().map(|(k, v)| (k.as_str(), v)).collect();
+    rows.sort_by_key(|(key, _)| *key);
+    Ok(rows)
+}
+
+fn string<'v>(value: &'v CV, at: &str) -> CargoResult<&'v str> {
+    Ok(value.string(at)?.0)
+}
+
+fn level(value: &CV, at: &str) -> CargoResult<Level> {
+    string(value, at)?
+        .parse()
+        .with_context(|| format!("invalid `{at}` in {}", value.definition()))
+}
+
+fn unknown<T>(value: &CV, at: &str, key: &str, known: &[&str]) -> CargoResult<T> {
+    bail!(
+        "unknown setting `{at}.{key}` in {}\n\n\
+         help: the settings there are `{}`",
+        value.definition(),
+        known.join("`, `")
+    )
+}

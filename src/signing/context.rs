@@ -1,0 +1,121 @@
+//! What one command knows of signers.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use consign_statement::RegistryId;
+
+use super::config::Policy;
+use super::entry::SharedEntry;
+use super::lookup::Answers;
+use crate::core::{PackageId, SourceId};
+use crate::{CargoResult, GlobalContext};
+
+/// What one command knows of signers. It lives in the command's [`GlobalContext`] and is never
+/// written to disk; [`Answers`] alone has a memory that outlives it.
+#[derive(Debug, Default)]
+pub struct Signing {
+    policy: OnceLock<Policy>,
+    /// For a source that stands in for others: which.
+    originals: Mutex<HashMap<SourceId, BTreeSet<SourceId>>>,
+    /// Checksums of the packages that this very command made.
+    made_here: Mutex<HashSet<String>>,
+    /// The signed entries that the resolver chose.
+    chosen: Mutex<HashMap<PackageId, SharedEntry>>,
+    /// What the resolver chose and was then passed over, with the reason.
+    passed_over: Mutex<HashMap<PackageId, String>>,
+    /// What was said once and need not be said again.
+    said: Mutex<HashSet<String>>,
+    pub(super) answers: Answers,
+}
+
+impl Signing {
+    /// The policy that holds in this command, read when it is first asked for.
+    pub fn policy(&self, gctx: &GlobalContext) -> CargoResult<&Policy> {
+        if let Some(policy) = self.policy.get() {
+            return Ok(policy);
+        }
+        let policy = Policy::read(gctx)?;
+        Ok(self.policy.get_or_init(|| policy))
+    }
+
+    /// From now on, what comes from `replacement` is looked at as if it came from `original`.
+    pub fn note_replacement(&self, replacement: SourceId, original: SourceId) {
+        let mut originals = lock(&self.originals);
+        originals.entry(replacement).or_default().insert(original);
+    }
+
+    /// The identities of the registries that `source` carries: its own, or those of the sources
+    /// that it replaces.
+    pub(super) fn registries(&self, source: SourceId) -> CargoResult<Vec<RegistryId>> {
+        let originals = lock(&self.originals);
+        match originals.get(&source) {
+            Some(originals) => originals.iter().copied().map(registry_id).collect(),
+            None => Ok(vec![registry_id(source)?]),
+        }
+    }
+
+    /// A package with this SHA-256 (in hexadecimal digits) was made by this very command.
+    pub fn made_here(&self, cksum: &str) {
+        lock(&self.made_here).insert(cksum.to_owned());
+    }
+
+    /// Whether this command made any package.
+    pub(super) fn made_any(&self) -> bool {
+        !lock(&self.made_here).is_empty()
+    }
+
+    /// Whether this command made the package with this checksum.
+    pub(super) fn was_made_here(&self, cksum: &str) -> bool {
+        lock(&self.made_here).contains(cksum)
+    }
+
+    pub(super) fn choose(&self, id: PackageId, entry: &SharedEntry) {
+        lock(&self.chosen).insert(id, SharedEntry::clone(entry));
+    }
+
+    pub(super) fn chosen(&self, id: PackageId) -> Option<SharedEntry> {
+        lock(&self.chosen).get(&id).cloned()
+    }
+
+    pub(super) fn all_chosen(&self) -> Vec<(PackageId, SharedEntry)> {
+        let chosen = lock(&self.chosen);
+        chosen.iter().map(|(id, e)| (*id, e.clone())).collect()
+    }
+
+    /// Takes `id` out of the resolver's sight. `false` where it was out of it already.
+    pub(super) fn pass_over(&self, id: PackageId, reason: String) -> bool {
+        lock(&self.chosen).remove(&id);
+        lock(&self.passed_over).insert(id, reason).is_none()
+    }
+
+    pub(super) fn passed_over(&self, id: PackageId) -> Option<String> {
+        lock(&self.passed_over).get(&id).cloned()
+    }
+
+    /// Warns, once a command for everything that is said about `what`.
+    pub(super) fn warn_once(
+        &self,
+        gctx: &GlobalContext,
+        what: String,
+        warning: String,
+    ) -> CargoResult<()> {
+        match lock(&self.said).insert(what) {
+            true => gctx.shell().warn(warning),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The identity of the registry behind `source`, as it is signed.
+pub(super) fn registry_id(source: SourceId) -> CargoResult<RegistryId> {
+    if source.is_crates_io() {
+        return Ok(RegistryId::crates_io());
+    }
+    Ok(RegistryId::from_index_url(source.url().as_str())?)
+}
+
+/// A thread that panicked while it held one of these maps left it whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! Signs what is published.
+//!
+//! The request is whole and the archive final when [`sign`] is called. It makes the statement of
+//! both, signs it, and checks it the way everyone else will: from the index line that a registry
+//! writes for such a request.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use consign_policy::Level;
+use consign_statement::{Digest, Locator, Release, SignedFields, index, publish, tree};
+use crates_io::{NewCrate, NewCrateDependency};
+use serde::Serialize;
+
+use super::context::registry_id;
+use super::keys::{self, StoredKey};
+use crate::core::SourceId;
+use crate::{CargoResult, GlobalContext};
+
+/// More than any archive that cargo would unpack again (its own limit, with the ratio of 20 that it
+/// allows).
+const MAX_UNPACKED: u64 = 512 << 20;
+const MAX_RATIO: u64 = 20;
+
+/// A publish request with the two fields of a signature beside its own.
+#[derive(Serialize)]
+pub struct SignedRequest {
+    #[serde(flatten)]
+    request: NewCrate,
+    #[serde(flatten)]
+    fields: Option<SignedFields>,
+}
+
+/// Signs `request` and `archive` for `registry`, where there is a key to sign with.
+pub fn sign(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    request: NewCrate,
+    archive: &File,
+    dry_run: bool,
+) -> CargoResult<SignedRequest> {
+    let Some(signer) = signer(gctx)? else {
+        may_be_unsigned(gctx, dry_run)?;
+        return Ok(SignedRequest {
+            request,
+            fields: None,
+        });
+    };
+    let package = format!("{} v{}", request.name, request.vers);
+    let who = gctx.signing.policy(gctx)?.display(&signer.identity);
+    gctx.shell()
+        .status("Signing", format!("{package} as {who}"))?;
+    let fields = signed(gctx, registry, &request, archive, &signer)
+        .with_context(|| format!("failed to sign `{package}`"))?;
+    Ok(SignedRequest {
+        request,
+        fields: Some(fields),
+    })
+}
+
+/// The key that signs: that of the configured identity, or else the only one that there is.
+fn signer(gctx: &GlobalContext) -> CargoResult<Option<StoredKey>> {
+    if let Some(identity) = gctx.signing.policy(gctx)?.identity()? {
+        return match keys::find(gctx, &identity)? {
+            Some(key) => Ok(Some(key)),
+            None => bail!(
+                "there is no key for `{identity}`, which `signing.identity` says is publishing\n\n\
+                 help: make one with `cargo key new --sign-as {identity}`"
+            ),
+        };
+    }
+    let mut all = keys::list(gctx)?;
+    if all.len() > 1 {
+        let identities: Vec<_> = all.iter().map(|key| key.identity.to_string()).collect();
+        bail!(
+            "there are several signing keys, for {}\n\n\
+             help: say who is publishing, with `signing.identity = \"{}\"` in `{}`",
+            identities.join(", "),
+            identities[0],
+            gctx.diagnostic_home_config()
+        );
+    }
+    Ok(all.pop())
+}
+
+fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
+    let denied = gctx.signing.policy(gctx)?.unsigned_publish();
+    if denied.level != Level::Deny {
+        return Ok(());
+    }
+    let origin = denied.origin.unwrap_or_default();
+    let message = format!(
+        "there is no signing key, and {origin} forbids to publish without one\n\n\
+         help: make one with `cargo key new --sign-as github:USER`"
+    );
+    match dry_run {
+        true => gctx.shell().warn(message),
+        false => Err(anyhow::Error::msg(message)),
+    }
+}
+
+fn signed(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    request: &NewCrate,
+    mut archive: &File,
+    signer: &StoredKey,
+) -> CargoResult<SignedFields> {
+    archive.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    archive.read_to_end(&mut bytes)?;
+    archive.seek(SeekFrom::Start(0))?;
+
+    let limit = MAX_UNPACKED.max(bytes.len() as u64 * MAX_RATIO);
+    let cksum = Digest::of(&bytes);
+    let tree = tree::of_crate(&bytes[..], &request.name, &request.vers, limit)
+        .context("the package holds something that cannot be signed")?;
+    let registry = registry_id(registry)?;
+    let locator = Locator::new(
+        signer.identity.provider(),
+        signer.identity.user(),
+        None,
+        signer.key.public_key(),
+    )?;
+    let request = statement_request(request);
+    let release = Release::from_publish(&request, &cksum)?;
+    let time = time(gctx)?;
+    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
+
+    let line = index::Entry::from_request(&request, &cksum);
+    consign_statement::verify(&Release::from_index(&line)?, &registry, &fields)
+        .context("the signature does not fit the entry that a registry will make of the request")?;
+    Ok(fields)
+}
+
+/// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
+fn time(gctx: &GlobalContext) -> CargoResult<u64> {
+    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
+    match gctx.get_env_os(VARIABLE) {
+        Some(_) => {
+            let text = gctx.get_env(VARIABLE)?;
+            text.parse()
+                .with_context(|| format!("`{VARIABLE}` is not a number of seconds: `{text}`"))
+        }
+        None => Ok(SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .context("the clock of this machine is set to before 1970")?
+            .as_secs()),
+    }
+}
+
+fn statement_request(request: &NewCrate) -> publish::Request<'_> {
+    publish::Request {
+        name: request.name.as_str().into(),
+        vers: request.vers.as_str().into(),
+        deps: request.deps.iter().map(statement_dependency).collect(),
+        features: request
+            .features
+            .iter()
+            .map(|(name, values)| {
+                let values = values.iter().map(|value| value.as_str().into());
+                (name.as_str().into(), values.collect())
+            })
+            .collect(),
+        links: request.links.as_deref().map(Into::into),
+        rust_version: request.rust_version.as_deref().map(Into::into),
+    }
+}
+
+fn statement_dependency(dep: &NewCrateDependency) -> publish::Dependency<'_> {
+    let texts = |texts: &'_ [String]| texts.iter().map(|text| text.clone().into()).collect();
+    publish::Dependency {
+        optional: dep.optional,
+        default_features: dep.default_features,
+        name: dep.name.as_str().into(),
+        features: texts(&dep.features),
+        version_req: dep.version_req.as_str().into(),
+        target: dep.target.as_deref().map(Into::into),
+        kind: dep.kind.as_str().into(),
+        registry: dep.registry.as_deref().map(Into::into),
+        explicit_name_in_toml: dep.explicit_name_in_toml.as_deref().map(Into::into),
+        artifact: dep.artifact.as_deref().map(texts),
+        bindep_target: dep.bindep_target.as_deref().map(Into::into),
+        lib: dep.lib,
+    }
+}
