@@ -131,7 +131,11 @@ mod tests {
             // The last digit carries two bits that no byte uses.
             &format!("{}p", &text[..text.len() - 1]),
         ] {
-            assert_eq!(wrong.parse::<PublicKey>(), Err(InvalidKey::Spelling), "{wrong}");
+            assert_eq!(
+                wrong.parse::<PublicKey>(),
+                Err(InvalidKey::Spelling),
+                "{wrong}"
+            );
         }
     }
 
@@ -139,7 +143,10 @@ mod tests {
     fn small_order_and_other_spellings_are_refused() {
         let mut identity = [0; 32];
         identity[0] = 1;
-        assert_eq!(PublicKey::from_bytes(&identity), Err(InvalidKey::SmallOrder));
+        assert_eq!(
+            PublicKey::from_bytes(&identity),
+            Err(InvalidKey::SmallOrder)
+        );
         // y = p + 1 is the identity once more.
         let mut spelled_otherwise = [0xff; 32];
         spelled_otherwise[0] = 0xee;
