@@ -1,0 +1,406 @@
+//! Signing keys in OpenPGP form (RFC 9580).
+//!
+//! OpenPGP only *carries* the key here. What it carries is an Ed25519 key and facts about it: when
+//! it was made, whether its owner lets it sign, until when, and whether he withdrew it. Releases
+//! are signed with the bare key (RFC 8032), and no OpenPGP signature is ever made but the one that
+//! binds a new key to its User ID.
+//!
+//! - `armor`: text to octets and back (RFC 9580, section 6).
+//! - `packet`: octets to packets (section 4), and how a key packet begins (section 5.5.2).
+//! - `certificate`: packets to [`PublishedKey`]s: which keys there are, and what their owner's
+//!   signatures say of them.
+//! - `secret`: [`SecretKey`].
+//!
+//! The package `pgp` parses signatures and public keys and checks the one with the other. It is
+//! given only packets of a version and kind that are wanted. Secret keys are read and written
+//! without it: it logs their bytes at debug level and leaves copies in memory.
+//!
+//! Keys are algorithm 22 (EdDSA with the curve Ed25519, in version 4), which every OpenPGP
+//! implementation in use reads and which is what we make, or algorithm 27 (Ed25519, in version 4
+//! or 6). Keys of other algorithms are nothing to us and skipped.
+
+mod armor;
+mod certificate;
+mod packet;
+mod secret;
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+
+use consign_statement::{InvalidKey, PublicKey};
+
+pub use rand_core::OsRng;
+pub use secret::SecretKey;
+
+use crate::answer::MAX_BODY;
+
+/// The most keys, subkeys included, that one answer may have.
+pub const MAX_KEYS: usize = 256;
+
+/// An Ed25519 key that an account publishes, and what its owner's signatures say of it.
+///
+/// A fact about a key, not a verdict: [`check`](Self::check) says whether a signature counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// The key itself. This is what a locator and a signers file name.
+    pub key: PublicKey,
+    /// What OpenPGP calls it by.
+    pub fingerprint: Fingerprint,
+    /// When it was made, by its owner's word; Unix seconds.
+    pub created: u64,
+    /// What its owner's signatures say of it.
+    pub state: KeyState,
+}
+
+impl PublishedKey {
+    /// Whether a signature dated `time` (Unix seconds) by this key counts.
+    ///
+    /// `time` is the statement's, which its signer chose: a date before the end of a key proves
+    /// nothing of when a signature was made. No clock is asked here.
+    pub fn check(&self, time: u64) -> Result<(), KeyFault> {
+        match self.state {
+            KeyState::Good | KeyState::GoodUntil(_) if time < self.created => {
+                Err(KeyFault::Early {
+                    created: self.created,
+                })
+            }
+            KeyState::Good => Ok(()),
+            KeyState::GoodUntil(end) if time < end => Ok(()),
+            KeyState::GoodUntil(end) => Err(KeyFault::Expired { end }),
+            KeyState::Retired(since) => Err(KeyFault::Retired { since }),
+            KeyState::Revoked => Err(KeyFault::Revoked),
+            KeyState::NotForSigning => Err(KeyFault::NotForSigning),
+            KeyState::Unproven => Err(KeyFault::Unproven),
+        }
+    }
+}
+
+/// What its owner's signatures say of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum KeyState {
+    /// It signs, without an end.
+    Good,
+    /// It signs until then; Unix seconds.
+    GoodUntil(u64),
+    /// Its owner lets it do other things than sign.
+    NotForSigning,
+    /// No signature of its owner that we can check says what it is for.
+    Unproven,
+    /// Its owner stopped using it then (a soft revocation: superseded or retired); Unix seconds.
+    Retired(u64),
+    /// Its owner withdrew it: compromised, or without a reason that would make it harmless. So is
+    /// a key with a revocation that cannot be checked: who can put one into the provider's answer
+    /// could as well have left the key out.
+    Revoked,
+}
+
+impl KeyState {
+    /// Of two states, the worse is the greater: by kind, then by the earlier date.
+    fn badness(self) -> (u8, Reverse<u64>) {
+        match self {
+            KeyState::Good => (0, Reverse(0)),
+            KeyState::GoodUntil(end) => (1, Reverse(end)),
+            KeyState::NotForSigning => (2, Reverse(0)),
+            KeyState::Unproven => (3, Reverse(0)),
+            KeyState::Retired(since) => (4, Reverse(since)),
+            KeyState::Revoked => (5, Reverse(0)),
+        }
+    }
+
+    /// The worse of two.
+    fn worse(self, other: KeyState) -> KeyState {
+        if other.badness() > self.badness() {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// Why a signature by a published key does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// The signature is older than the key.
+    #[error("the signature is dated before the key was made")]
+    Early {
+        /// When the key was made; Unix seconds.
+        created: u64,
+    },
+    /// The key's time is over.
+    #[error("the key has expired")]
+    Expired {
+        /// When it ended; Unix seconds.
+        end: u64,
+    },
+    /// The owner stopped using the key.
+    #[error("its owner has retired the key")]
+    Retired {
+        /// When; Unix seconds.
+        since: u64,
+    },
+    /// The owner withdrew the key.
+    #[error("its owner has revoked the key")]
+    Revoked,
+    /// The key may not sign.
+    #[error("its owner did not make the key for signing")]
+    NotForSigning,
+    /// Nothing says what the key is for.
+    #[error("the key has no valid signature of its owner")]
+    Unproven,
+}
+
+/// Reads an account's public keys: armored, in any number of blocks with any text around them, or
+/// binary.
+///
+/// Self-signatures, bindings and revocations are checked. A key that is there twice is given once,
+/// in its worst state. Certificates without an Ed25519 key, or that cannot be read, are skipped;
+/// so the list can be empty where there are only keys that are of no use here. No certificate at
+/// all is [`KeyError::NoKey`].
+///
+/// At most [`MAX_BODY`] bytes and [`MAX_KEYS`] keys.
+pub fn read_public(bytes: &[u8]) -> Result<Vec<PublishedKey>, KeyError> {
+    if bytes.len() > MAX_BODY {
+        return Err(KeyError::TooLarge);
+    }
+    // Armor is text; a packet begins with an octet that ASCII does not have. (A byte order mark
+    // would be the packet of type 47, with which no key begins.)
+    let binary = bytes.first().is_some_and(|first| first & 0x80 != 0);
+    if binary && !bytes.starts_with(b"\xef\xbb\xbf") {
+        return certificate::read(&packet::split(bytes)?);
+    }
+    let blocks = armor::read(bytes)?;
+    let mut packets = Vec::new();
+    for block in &blocks {
+        if block.kind == armor::Kind::Secret {
+            return Err(KeyError::SecretNotPublic);
+        }
+        packets.extend(packet::split(&block.data)?);
+    }
+    certificate::read(&packets)
+}
+
+/// Whether `text` is the block that GitHub, Gitea and Forgejo serve for an account without keys:
+/// an armored public key of no octets, with a `Note:` that says so.
+pub(crate) fn says_no_keys(text: &[u8]) -> bool {
+    const NOTE: &str = "hasn't uploaded any GPG keys";
+    match armor::read(text) {
+        Ok(blocks) => matches!(&blocks[..], [block]
+            if block.kind == armor::Kind::Public
+                && block.data.is_empty()
+                && block.headers.iter().any(|(key, value)| key == "Note" && value.contains(NOTE))),
+        Err(_) => false,
+    }
+}
+
+/// The name of a key in OpenPGP: the SHA-1 of a version 4 key packet, or the SHA-256 of one of
+/// version 6 (RFC 9580, section 5.5.4). In upper-case hexadecimal, as `gpg` prints it.
+///
+/// For people and their tools to compare; nothing here is decided by it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Fingerprint(Vec<u8>);
+
+impl Fingerprint {
+    fn of(key: &impl pgp::types::KeyDetails) -> Fingerprint {
+        Fingerprint(key.fingerprint().as_bytes().to_vec())
+    }
+
+    /// The 20 or 32 octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode_upper(&self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// The text is not 40 or 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an OpenPGP fingerprint in 40 or 64 hexadecimal digits")]
+pub struct InvalidFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    /// Digits of either case, and spaces between them, as `gpg` prints in its listings.
+    fn from_str(text: &str) -> Result<Fingerprint, InvalidFingerprint> {
+        let digits: String = text.chars().filter(|&c| c != ' ').collect();
+        match hex::decode(digits) {
+            Ok(bytes) if matches!(bytes.len(), 20 | 32) => Ok(Fingerprint(bytes)),
+            _ => Err(InvalidFingerprint),
+        }
+    }
+}
+
+/// Why octets could not be read as OpenPGP keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There is no armored key.
+    #[error("not an armored OpenPGP key: no line `-----BEGIN PGP …-----`")]
+    NotArmored,
+    /// The armor's end is missing.
+    #[error("the armored key is cut off: no line `-----END PGP …-----`")]
+    ArmorCutOff,
+    /// A line of the armor is wrong.
+    #[error("line {line} of the armored key is not base64")]
+    Base64 {
+        /// Which line of the text, from 1.
+        line: usize,
+    },
+    /// The armor's CRC-24 differs.
+    #[error("the armored key is damaged: its checksum does not fit")]
+    ArmorChecksum,
+    /// A packet is longer than what is there.
+    #[error("the OpenPGP key is cut off within a packet")]
+    PacketCutOff,
+    /// Octets that are no packet, or one that no key has.
+    #[error("not an OpenPGP key: {0}")]
+    NotPackets(&'static str),
+    /// There is no key.
+    #[error("there is no OpenPGP key in it")]
+    NoKey,
+    /// More than [`MAX_BODY`] bytes.
+    #[error("longer than {MAX_BODY} bytes")]
+    TooLarge,
+    /// More than [`MAX_KEYS`] keys.
+    #[error("more than {MAX_KEYS} keys")]
+    TooManyKeys,
+    /// More signatures by its own keys than are worth checking.
+    #[error("more signatures than a key needs")]
+    TooManySignatures,
+    /// A public key where a secret one is wanted.
+    #[error("a public key where a secret key is wanted")]
+    PublicNotSecret,
+    /// A secret key where a public one is wanted.
+    #[error("a secret key where a public key is wanted: whoever put it there should revoke it")]
+    SecretNotPublic,
+    /// More than one secret key.
+    #[error("more than one secret key")]
+    SeveralKeys,
+    /// The secret key is encrypted.
+    #[error(
+        "the secret key is protected by a passphrase, which is not supported yet: export one without (`gpg --edit-key KEY passwd` with an empty passphrase, then `gpg --armor --export-secret-keys KEY`)"
+    )]
+    Protected,
+    /// The packet says that the secret key is elsewhere.
+    #[error("the secret key itself is not in it: it is kept elsewhere, such as on a card")]
+    SecretElsewhere,
+    /// Not an Ed25519 key.
+    #[error("{0} where an Ed25519 key is wanted")]
+    Algorithm(&'static str),
+    /// A key packet of a version that is not read.
+    #[error("an OpenPGP key of version {0}, where version 4 or 6 is wanted")]
+    Version(u8),
+    /// The sum over the secret octets differs.
+    #[error("the secret key is damaged: its checksum does not fit")]
+    SecretChecksum,
+    /// The secret octets are wrong.
+    #[error("the secret key is malformed")]
+    MalformedSecret,
+    /// The public half is not that of the secret half.
+    #[error("the secret key does not belong to the public key beside it")]
+    Mismatch,
+    /// The key may not sign.
+    #[error("the key cannot sign releases: {0}")]
+    Unfit(KeyFault),
+    /// The octets of the key are none that can check signatures.
+    #[error(transparent)]
+    Point(#[from] InvalidKey),
+    /// A time that OpenPGP cannot write.
+    #[error("{0} seconds is no date between 1970 and 2106, which is what OpenPGP can write")]
+    Time(u64),
+    /// `pgp` did not do what it was asked.
+    #[error("the OpenPGP key could not be put together: {0}")]
+    Assembly(String),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_signature_counts_within_the_life_of_its_key() {
+        let bytes = include_bytes!("../tests/data/gpg-ed25519.asc");
+        let mut key = read_public(bytes).unwrap().remove(0);
+        let created = key.created;
+        let mut check = |state, time| {
+            key.state = state;
+            key.check(time)
+        };
+        assert_eq!(check(KeyState::Good, created), Ok(()));
+        assert_eq!(check(KeyState::Good, u64::MAX), Ok(()));
+        assert_eq!(
+            check(KeyState::Good, created - 1),
+            Err(KeyFault::Early { created })
+        );
+        let end = created + 5;
+        let until = KeyState::GoodUntil(end);
+        assert_eq!(check(until, end - 1), Ok(()));
+        assert_eq!(check(until, end), Err(KeyFault::Expired { end }));
+        assert_eq!(check(until, created - 1), Err(KeyFault::Early { created }));
+        for (state, fault) in [
+            (KeyState::Retired(end), KeyFault::Retired { since: end }),
+            (KeyState::Revoked, KeyFault::Revoked),
+            (KeyState::NotForSigning, KeyFault::NotForSigning),
+            (KeyState::Unproven, KeyFault::Unproven),
+        ] {
+            assert_eq!(check(state, created), Err(fault));
+        }
+    }
+
+    #[test]
+    fn of_two_states_the_worse_counts() {
+        use KeyState::*;
+        let order = [
+            Good,
+            GoodUntil(9),
+            GoodUntil(8),
+            NotForSigning,
+            Unproven,
+            Retired(9),
+            Retired(8),
+            Revoked,
+        ];
+        for (i, better) in order.into_iter().enumerate() {
+            for worse in &order[i..] {
+                assert_eq!(better.worse(*worse), *worse);
+                assert_eq!(worse.worse(better), *worse);
+            }
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_gpg_prints_them() {
+        let text = "C959BDBAFA32A2F89A153B678CFDE12197965A9A";
+        let fingerprint: Fingerprint = text.parse().unwrap();
+        assert_eq!(fingerprint.to_string(), text);
+        let spaced = "c959 BDBA FA32 A2F8 9A15  3B67 8CFD E121 9796 5A9A";
+        assert_eq!(spaced.parse(), Ok(fingerprint));
+        for wrong in [
+            "",
+            &text[1..],
+            &text[2..],
+            "X959BDBAFA32A2F89A153B678CFDE12197965A9A",
+        ] {
+            assert_eq!(
+                wrong.parse::<Fingerprint>(),
+                Err(InvalidFingerprint),
+                "{wrong}"
+            );
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! No octets make the readers panic, or believe what is not there.
+//!
+//! Keys are changed at random: octets, lengths, whole packets; armored and not. More cases:
+//! `PROPTEST_CASES=1000000 cargo test --release -p consign-identity --test hostile`.
+
+#![allow(clippy::unwrap_used)]
+
+use consign_identity::answer::{self, Answer, Cached};
+use consign_identity::openpgp::{KeyState, SecretKey, read_public};
+use proptest::prelude::*;
+
+macro_rules! data {
+    ($($name:literal),* $(,)?) => {
+        [$(&include_bytes!(concat!("data/", $name))[..]),*]
+    };
+}
+
+fn seeds() -> Vec<&'static [u8]> {
+    data![
+        "github-no-keys.asc",
+        "gpg-default-expires.asc",
+        "gpg-default-expires.secret.asc",
+        "gpg-ed25519.asc",
+        "gpg-ed25519.pgp",
+        "gpg-ed25519.secret.asc",
+        "gpg-not-for-signing.asc",
+        "gpg-offline-primary.secret.asc",
+        "gpg-one-user-id-revoked.asc",
+        "gpg-protected.secret.asc",
+        "gpg-revoked-superseded.asc",
+        "gpg-rsa.asc",
+        "gpg-rsa-with-ed25519-subkey.asc",
+        "gpg-rsa-with-ed25519-subkey.secret.asc",
+        "gpg-subkey-retired.asc",
+        "rfc9580-v6.asc",
+        "rfc9580-v6.secret.asc",
+    ]
+    .to_vec()
+}
+
+/// The octets in an armored block, or the file itself. So that changes meet packets, not base64.
+fn octets(file: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(file);
+    let digits: String = text
+        .lines()
+        .skip_while(|line| !line.trim().is_empty())
+        .take_while(|line| !line.starts_with('=') && !line.starts_with("-----END"))
+        .collect();
+    base64_decode(&digits)
+        .filter(|octets| !octets.is_empty())
+        .unwrap_or_else(|| file.to_vec())
+}
+
+fn base64_decode(digits: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD
+        .decode(digits)
+        .ok()
+}
+
+fn armored(kind: &str, octets: &[u8]) -> String {
+    use base64::Engine as _;
+    let digits = base64::engine::general_purpose::STANDARD.encode(octets);
+    format!(
+        "-----BEGIN PGP {kind} KEY BLOCK-----\n\n{digits}\n-----END PGP {kind} KEY BLOCK-----\n"
+    )
+}
+
+/// What is done to a file.
+#[derive(Debug, Clone)]
+enum Change {
+    Set(prop::sample::Index, u8),
+    Add(prop::sample::Index, u8),
+    Insert(prop::sample::Index, Vec<u8>),
+    Remove(prop::sample::Index, usize),
+    Repeat(prop::sample::Index, usize),
+    Cut(prop::sample::Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    use prop::sample::Index;
+    prop_oneof![
+        4 => (any::<Index>(), any::<u8>()).prop_map(|(at, to)| Change::Set(at, to)),
+        4 => (any::<Index>(), prop::sample::select(vec![1u8, 2, 255, 128]))
+            .prop_map(|(at, by)| Change::Add(at, by)),
+        1 => (any::<Index>(), prop::collection::vec(any::<u8>(), 1..8))
+            .prop_map(|(at, what)| Change::Insert(at, what)),
+        1 => (any::<Index>(), 1usize..80).prop_map(|(at, n)| Change::Remove(at, n)),
+        1 => (any::<Index>(), 1usize..200).prop_map(|(at, n)| Change::Repeat(at, n)),
+        1 => any::<Index>().prop_map(Change::Cut),
+    ]
+}
+
+fn apply(bytes: &mut Vec<u8>, change: &Change) {
+    if bytes.is_empty() {
+        return;
+    }
+    let length = bytes.len();
+    match change {
+        Change::Set(at, to) => bytes[at.index(length)] = *to,
+        Change::Add(at, by) => {
+            let octet = &mut bytes[at.index(length)];
+            *octet = octet.wrapping_add(*by);
+        }
+        Change::Insert(at, what) => {
+            let at = at.index(length);
+            bytes.splice(at..at, what.iter().copied());
+        }
+        Change::Remove(at, count) => {
+            let at = at.index(length);
+            bytes.drain(at..(at + count).min(length));
+        }
+        Change::Repeat(at, count) => {
+            let at = at.index(length);
+            let part = bytes[at..(at + count).min(length)].to_vec();
+            bytes.splice(at..at, part);
+        }
+        Change::Cut(at) => bytes.truncate(at.index(length)),
+    }
+}
+
+fn read_all(bytes: &[u8]) {
+    let _ = read_public(bytes);
+    let _ = SecretKey::from_armored(bytes);
+    if let Some(cached) = Cached::new(7, &answer::read(200, bytes)) {
+        // What is kept of an answer is what it said.
+        assert_eq!(Cached::from_json(cached.to_json().as_bytes()), Ok(cached));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_files_are_read_or_refused(
+        file in prop::sample::select(seeds()),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let mut bytes = file.to_vec();
+        changes.iter().for_each(|change| apply(&mut bytes, change));
+        read_all(&bytes);
+    }
+
+    #[test]
+    fn changed_packets_are_read_or_refused(
+        file in prop::sample::select(seeds()),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let mut bytes = octets(file);
+        changes.iter().for_each(|change| apply(&mut bytes, change));
+        read_all(&bytes);
+        for kind in ["PUBLIC", "PRIVATE"] {
+            read_all(armored(kind, &bytes).as_bytes());
+        }
+    }
+
+    #[test]
+    fn one_changed_octet_makes_no_new_good_key(
+        at in any::<prop::sample::Index>(),
+        by in 1u8..=255,
+    ) {
+        let key = octets(data!["gpg-ed25519.asc"][0]);
+        let before = read_public(&key).unwrap();
+        let mut changed = key.clone();
+        let at = at.index(key.len());
+        changed[at] = changed[at].wrapping_add(by);
+        for found in read_public(&changed).unwrap_or_default() {
+            // What is not signed (issuer, lengths) may change; the key, its dates and uses may not.
+            prop_assert!(found == before[0] || found.state == KeyState::Unproven, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn any_octets_are_an_answer_of_some_kind(
+        status in any::<u32>(),
+        body in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let answer = answer::read(status, &body);
+        let learnt = matches!(answer, Answer::Keys(_) | Answer::NoKeys);
+        prop_assert!(!learnt || status == 200);
+        read_all(&body);
+        let _ = Cached::from_json(&body);
+    }
+}
