@@ -10,14 +10,12 @@ use std::io::{Seek as _, SeekFrom};
 use std::task::Poll;
 
 use anyhow::Context as _;
-use consign_policy::{Choice, Finding, Verdict};
+use consign_policy::Finding;
 use consign_statement::Digest;
 
-use super::check::{check, check_all};
+use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
-use super::lookup::Freshness;
 use super::report;
-use super::resolve::{refused, say_unchecked};
 use crate::core::{Dependency, PackageId};
 use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
@@ -46,25 +44,11 @@ impl<'a> CheckedArchive<'a> {
         if gctx.signing.made_any() && gctx.signing.was_made_here(&digest(file)?.to_string()) {
             return Ok(checked);
         }
-        let unsigned = Finding::Unsigned { version: None };
         let entry = entry_of(source, id)?;
-        let finding = match &entry {
-            Some(entry) => {
-                check_what_was_chosen(gctx)?;
-                check(gctx, source.source_id(), entry)?
-            }
-            None => &unsigned,
-        };
-        // Mirrors are judged by what is said of the registries that they carry.
-        let policy = gctx.signing.policy(gctx)?;
-        let levels = gctx.signing.registries(source.source_id())?;
-        let level = levels.iter().map(|id| policy.unsigned(id).level).max();
-        match Verdict::of(finding, level.unwrap_or_default(), Choice::Named) {
-            Verdict::Accept => {}
-            Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
-            Verdict::PassOver | Verdict::Refuse => return Err(refused(gctx, id, finding)?),
+        if entry.is_some() {
+            check_chosen(gctx)?;
         }
-        if let Some(signature) = finding.signature() {
+        if let Some(signature) = demand(gctx, id, source.source_id(), entry.as_ref())? {
             let found = digest(file)?;
             if found != *signature.cksum() {
                 let locator = signature.locator();
@@ -91,7 +75,7 @@ impl<'a> CheckedArchive<'a> {
 pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &[u8]) -> String {
     let publisher = || {
         let entry = gctx.signing.chosen(id)?;
-        check_what_was_chosen(gctx).ok()?;
+        check_chosen(gctx).ok()?;
         let Ok(Finding::Verified(published)) = check(gctx, id.source_id(), &entry) else {
             return None;
         };
@@ -105,18 +89,6 @@ pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &
         Some(publisher) => format!("{descriptor} {publisher}"),
         None => descriptor.to_owned(),
     }
-}
-
-/// Where one package has to be checked, the others that were chosen with it will have to be too:
-/// together they cost one round of questions instead of one each.
-fn check_what_was_chosen(gctx: &GlobalContext) -> CargoResult<()> {
-    let chosen: Vec<_> = gctx
-        .signing
-        .all_chosen()
-        .into_iter()
-        .map(|(id, entry)| (id.source_id(), entry))
-        .collect();
-    check_all(gctx, &chosen, Freshness::AsStored)
 }
 
 /// The signed entry of exactly `id`, from the source that carries it.

@@ -7,12 +7,14 @@ use std::num::NonZero;
 use std::thread;
 
 use consign_identity::Identity;
-use consign_policy::{Finding, Mismatch};
+use consign_policy::{Choice, Effective, Finding, Mismatch, Verdict};
 use consign_statement::{Claim, RegistryId, Release, SignatureValid, SignedFields, verify};
 
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
-use crate::core::SourceId;
+use super::report;
+use crate::core::{PackageId, SourceId};
+use crate::sources::CRATES_IO_REGISTRY;
 use crate::{CargoResult, GlobalContext};
 
 /// Makes sure that every one of `entries`, each with the source that it came from, has a finding.
@@ -68,6 +70,79 @@ pub(super) fn check<'e>(
         .finding
         .get()
         .ok_or_else(|| crate::util::internal("an entry that was checked has no finding"))
+}
+
+/// Checks what the resolver chose in this command, all of it.
+///
+/// Where one package has to be checked, the others will have to be too: together they cost one
+/// round of questions instead of one each.
+pub(super) fn check_chosen(gctx: &GlobalContext) -> CargoResult<()> {
+    let chosen: Vec<_> = gctx
+        .signing
+        .all_chosen()
+        .into_iter()
+        .map(|(id, entry)| (id.source_id(), entry))
+        .collect();
+    check_all(gctx, &chosen, Freshness::AsStored)
+}
+
+/// Accepts the package `id`, which `Cargo.lock` or the user names and which comes from `source` with
+/// this `entry`, or says why not. No other version is looked for.
+///
+/// Returns the signature that its bytes must fit, where there is one.
+pub(super) fn demand<'e>(
+    gctx: &GlobalContext,
+    id: PackageId,
+    source: SourceId,
+    entry: Option<&'e SharedEntry>,
+) -> CargoResult<Option<&'e SignatureValid>> {
+    const UNSIGNED: &Finding = &Finding::Unsigned { version: None };
+    let finding = match entry {
+        Some(entry) => check(gctx, source, entry)?,
+        None => UNSIGNED,
+    };
+    let required = gctx.signing.required(gctx, source)?;
+    match Verdict::of(finding, required.level, Choice::Named) {
+        Verdict::Accept => {}
+        // Of those without a signature, one line tells when the resolver is done.
+        Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
+        Verdict::PassOver | Verdict::Refuse => {
+            return Err(refused(gctx, id, finding, &required)?);
+        }
+    }
+    Ok(finding.signature())
+}
+
+/// The error for a package that is refused.
+pub(super) fn refused(
+    gctx: &GlobalContext,
+    id: PackageId,
+    finding: &Finding,
+    required: &Effective,
+) -> CargoResult<anyhow::Error> {
+    let policy = gctx.signing.policy(gctx)?;
+    let source = id.source_id();
+    let name = match source.is_crates_io() {
+        true => Some(CRATES_IO_REGISTRY),
+        false => source.alt_registry_key(),
+    };
+    let allow = match name {
+        Some(name) => format!("signing.registries.{name}.unsigned"),
+        None => "signing.unsigned".to_owned(),
+    };
+    let required_by = required.origin.as_deref();
+    Ok(report::refused(id, finding, policy, required_by, &allow))
+}
+
+/// One warning for each provider that could not be asked.
+pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoResult<()> {
+    let Finding::Unchecked { signer, why, .. } = finding else {
+        return Ok(());
+    };
+    let policy = gctx.signing.policy(gctx)?;
+    let warning = report::unanswered(&policy.display(signer), why);
+    let provider = signer.provider().to_owned();
+    gctx.signing.warn_once(gctx, provider, warning)
 }
 
 /// `None` where there is no signature to be checked.

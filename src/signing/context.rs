@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use consign_policy::Effective;
 use consign_statement::RegistryId;
 
 use super::config::Policy;
@@ -24,6 +25,8 @@ pub struct Signing {
     chosen: Mutex<HashMap<PackageId, SharedEntry>>,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
+    /// How a package without a signature is treated, for each source that was asked about.
+    required: Mutex<HashMap<SourceId, Effective>>,
     /// What was said once and need not be said again.
     said: Mutex<HashSet<String>>,
     pub(super) answers: Answers,
@@ -43,6 +46,7 @@ impl Signing {
     pub fn note_replacement(&self, replacement: SourceId, original: SourceId) {
         let mut originals = lock(&self.originals);
         originals.entry(replacement).or_default().insert(original);
+        lock(&self.required).remove(&replacement);
     }
 
     /// The identities of the registries that `source` carries: its own, or those of the sources
@@ -53,6 +57,24 @@ impl Signing {
             Some(originals) => originals.iter().copied().map(registry_id).collect(),
             None => Ok(vec![registry_id(source)?]),
         }
+    }
+
+    /// How a package from `source` that has no signature is treated, and which place says so. A
+    /// source that carries several registries is judged by the strictest of their rules.
+    pub(super) fn required(
+        &self,
+        gctx: &GlobalContext,
+        source: SourceId,
+    ) -> CargoResult<Effective> {
+        if let Some(known) = lock(&self.required).get(&source) {
+            return Ok(known.clone());
+        }
+        let policy = self.policy(gctx)?;
+        let rules = self.registries(source)?;
+        let rules = rules.iter().map(|registry| policy.unsigned(registry));
+        let strictest = rules.max_by_key(|rule| rule.level).unwrap_or_default();
+        lock(&self.required).insert(source, strictest.clone());
+        Ok(strictest)
     }
 
     /// A package with this SHA-256 (in hexadecimal digits) was made by this very command.

@@ -9,8 +9,10 @@
 //! | a source hands on an entry | [`admits`] leaves out what policy cannot accept | [`resolve`] |
 //! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
 //! | no version is left | [`refusal`] says why | [`resolve`] |
+//! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
 //! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
+//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`resolve`] |
 //! | a package is published | [`sign`] signs it | [`publish`] |
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
@@ -39,4 +41,4 @@ pub use config::Policy;
 pub use context::Signing;
 pub use entry::{Entry, SharedEntry, attach};
 pub use publish::{SignedRequest, sign};
-pub use resolve::{admits, refusal, settle};
+pub use resolve::{admits, compiles, named, refusal, settle};

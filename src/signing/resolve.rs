@@ -9,21 +9,20 @@
 //!    keys asked for. A version that is passed over is taken out of sight, and the resolver starts
 //!    again. Every round takes out at least one, so the rounds end.
 //!
-//! What `Cargo.lock` names is not checked here but when it is unpacked, so that a build in which
-//! nothing is to be done checks no signature.
+//! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
+//! in which nothing is to be done checks no signature.
 
 use consign_policy::{Choice, Finding, Verdict};
 use consign_statement::Claim;
 
-use super::check::check_all;
-use super::context::registry_id;
+use super::check::{check_all, check_chosen, demand, refused, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
 use crate::core::registry::PackageRegistry;
-use crate::core::{PackageId, Resolve, Summary};
+use crate::core::{Package, PackageId, Resolve, Summary};
+use crate::sources::IndexSummary;
 use crate::sources::source::QueryKind;
-use crate::sources::{CRATES_IO_REGISTRY, IndexSummary};
 use crate::{CargoResult, GlobalContext};
 
 /// Whether an entry that a source hands on may be a candidate.
@@ -50,13 +49,14 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<String> {
     {
         return None;
     }
-    // A policy that cannot be read has ended the command before; a registry that has no identity
-    // cannot be looked up in it, and is treated by nobody's leave.
-    let (Ok(policy), Ok(registry)) = (gctx.signing.policy(gctx), registry_id(id.source_id()))
-    else {
-        return Some("comes from a registry that no signature can name".to_owned());
+    // A policy that cannot be read has ended the command before this. A registry that has no
+    // identity cannot be looked up in it: nobody allows what comes from there.
+    let (Ok(policy), Ok(required)) = (
+        gctx.signing.policy(gctx),
+        gctx.signing.required(gctx, id.source_id()),
+    ) else {
+        return Some("comes from a registry whose address cannot be signed".to_owned());
     };
-    let required = policy.unsigned(&registry);
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
         Verdict::PassOver | Verdict::Refuse => Some(format!(
@@ -109,16 +109,46 @@ pub fn settle<'gctx>(
                     fresh.push((id, entry.clone()));
                 }
             }
-            if unsigned(summary).is_some() {
+            if unsigned(summary).is_some() && gctx.signing.chosen(id).is_none() {
                 unsigned_ones.push(summary);
             }
         }
         let all_accepted = accept(gctx, &fresh)?;
         if all_accepted {
-            say_unsigned(gctx, &unsigned_ones)?;
+            accept_unsigned(gctx, &unsigned_ones)?;
             return Ok(resolved);
         }
     }
+}
+
+/// Accepts a package that the user named, such as the one to be installed, or says why not.
+pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
+    let id = summary.package_id();
+    if is_from_registry(id) {
+        demand(gctx, id, id.source_id(), summary.signed())?;
+        if let Some(entry) = summary.signed() {
+            gctx.signing.choose(id, entry);
+        }
+    }
+    Ok(())
+}
+
+/// Accepts a package of which something is about to be compiled, or says why not.
+///
+/// Its archive was checked if it was unpacked by this command; if it was unpacked before, by
+/// whomever, then it is checked here for the first time.
+pub fn compiles(gctx: &GlobalContext, package: &Package) -> CargoResult<()> {
+    let id = package.package_id();
+    let made_here = || {
+        let cksum = package.summary().checksum();
+        cksum.is_some_and(|cksum| gctx.signing.was_made_here(cksum))
+    };
+    if is_from_registry(id) && !made_here() {
+        check_chosen(gctx)?;
+        let entry = gctx.signing.chosen(id);
+        demand(gctx, id, id.source_id(), entry.as_ref())?;
+    }
+    Ok(())
 }
 
 /// Checks what was newly chosen. `false` where a version of it was passed over.
@@ -135,9 +165,10 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         let Some(finding) = entry.finding.get() else {
             continue;
         };
-        let required = policy.unsigned(&registry_id(id.source_id())?);
-        let refuse = || refused(gctx, *id, finding);
-        match Verdict::of(finding, required.level, Choice::Free) {
+        let required = gctx.signing.required(gctx, id.source_id())?;
+        let level = required.level;
+        let refuse = move || refused(gctx, *id, finding, &required);
+        match Verdict::of(finding, level, Choice::Free) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
             Verdict::PassOver => passed_over.push((*id, finding, refuse)),
@@ -156,53 +187,26 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
     Ok(passed_over.is_empty())
 }
 
-/// The error for a package that is refused.
-pub(super) fn refused(
-    gctx: &GlobalContext,
-    id: PackageId,
-    finding: &Finding,
-) -> CargoResult<anyhow::Error> {
-    let policy = gctx.signing.policy(gctx)?;
-    let required = policy.unsigned(&registry_id(id.source_id())?);
-    let source = id.source_id();
-    let name = match source.is_crates_io() {
-        true => Some(CRATES_IO_REGISTRY),
-        false => source.alt_registry_key(),
-    };
-    let allow = match name {
-        Some(name) => format!("signing.registries.{name}.unsigned"),
-        None => "signing.unsigned".to_owned(),
-    };
-    Ok(report::refused(
-        id,
-        finding,
-        policy,
-        required.origin.as_deref(),
-        &allow,
-    ))
-}
-
-/// One warning for each provider that could not be asked.
-pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoResult<()> {
-    let Finding::Unchecked { signer, why, .. } = finding else {
-        return Ok(());
-    };
-    let policy = gctx.signing.policy(gctx)?;
-    let warning = report::unanswered(&policy.display(signer), why);
-    let host = signer.provider().to_owned();
-    gctx.signing.warn_once(gctx, host, warning)
-}
-
-/// One line for all that are not signed, where that is asked for.
-fn say_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<()> {
-    let policy = gctx.signing.policy(gctx)?;
+/// Accepts what was chosen without a signature: with one line for all of it where that is asked for.
+fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<()> {
+    let finding = Finding::Unsigned { version: None };
     let mut names = Vec::new();
     for summary in summaries {
-        let registry = registry_id(summary.source_id())?;
-        let level = policy.unsigned(&registry).level;
-        let finding = Finding::Unsigned { version: None };
-        if Verdict::of(&finding, level, Choice::Free) == Verdict::AcceptAndSay {
-            names.push(format!("{} v{}", summary.name(), summary.version()));
+        let id = summary.package_id();
+        if summary
+            .checksum()
+            .is_some_and(|c| gctx.signing.was_made_here(c))
+        {
+            continue;
+        }
+        let required = gctx.signing.required(gctx, id.source_id())?;
+        match Verdict::of(&finding, required.level, Choice::Named) {
+            Verdict::Accept => {}
+            Verdict::AcceptAndSay => names.push(format!("{} v{}", id.name(), id.version())),
+            // It did not come to be chosen through `admits`: a `[patch]` names it.
+            Verdict::PassOver | Verdict::Refuse => {
+                return Err(refused(gctx, id, &finding, &required)?);
+            }
         }
     }
     match names.is_empty() {

@@ -174,3 +174,183 @@ impl Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use consign_statement::{Digest, Locator, Release, index, sign, verify};
+    use ed25519_dalek::SigningKey;
+
+    fn release() -> Release {
+        let cksum = Digest::of(b"the archive");
+        let line = format!(r#"{{"name":"foo","vers":"1.0.0","deps":[],"cksum":"{cksum}"}}"#);
+        let entry: index::Entry<'_> = serde_json::from_str(&line).unwrap();
+        Release::from_index(&entry).unwrap()
+    }
+
+    fn registry() -> RegistryId {
+        RegistryId::from_index_url("https://example.com/index").unwrap()
+    }
+
+    fn signed() -> SignedFields {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let locator = Locator::new(
+            "github",
+            "octocat",
+            None,
+            consign_statement::Signer::public_key(&key),
+        );
+        let tree = Digest::of(b"the tree");
+        sign(
+            &release(),
+            &registry(),
+            &tree,
+            locator.unwrap(),
+            1_700_000_000,
+            &key,
+        )
+        .unwrap()
+    }
+
+    fn valid(fields: &SignedFields) -> Result<SignatureValid, Mismatch> {
+        verify(&release(), &registry(), fields).map_err(Mismatch::from)
+    }
+
+    /// The finding, where the provider gives `answer`.
+    fn found(answer: KeyAnswer) -> Finding {
+        Finding::of(Ok(&Claim::Signed(signed())), valid, |_, _| answer)
+    }
+
+    #[test]
+    fn a_signature_that_fits_by_a_key_that_is_published_is_verified() {
+        let Finding::Verified(published) = found(KeyAnswer::Published) else {
+            panic!("not verified");
+        };
+        assert_eq!(published.signer().to_string(), "github:octocat");
+        assert_eq!(published.signature().cksum(), &Digest::of(b"the archive"));
+    }
+
+    #[test]
+    fn a_key_that_does_not_count_is_withdrawn() {
+        for how in [
+            Withdrawn::NotPublished,
+            Withdrawn::NoSuchAccount,
+            Withdrawn::Fault(KeyFault::Revoked),
+        ] {
+            let finding = found(KeyAnswer::Withdrawn(how));
+            assert!(
+                matches!(&finding, Finding::WithdrawnKey { how: found, .. } if *found == how),
+                "{finding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_to_ask_is_unchecked_and_the_bytes_must_still_fit() {
+        let finding = found(KeyAnswer::Unanswered("it is down".into()));
+        assert!(matches!(&finding, Finding::Unchecked { why, .. } if why == "it is down"));
+        assert!(finding.signature().is_some());
+    }
+
+    #[test]
+    fn nobody_is_asked_about_a_signature_that_does_not_fit() {
+        let mismatch = |_: &_| Err(Mismatch::DoesNotFit("no".into()));
+        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
+        let finding = Finding::of(Ok(&Claim::Signed(signed())), mismatch, ask);
+        assert!(matches!(&finding, Finding::Tampered(how) if how == "no"));
+        assert!(finding.signature().is_none());
+    }
+
+    #[test]
+    fn no_signature_and_one_of_an_unknown_version_count_as_unsigned() {
+        let check = |_: &_| -> Result<SignatureValid, Mismatch> { panic!("checked") };
+        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
+        for (claim, version) in [(Claim::Unsigned, None), (Claim::UnknownVersion(7), Some(7))] {
+            let finding = Finding::of(Ok(&claim), check, ask);
+            assert!(
+                matches!(finding, Finding::Unsigned { version: v } if v == version),
+                "{finding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_tampered() {
+        let malformed = Claim::from_json(br#"{"signature":null}"#).unwrap_err();
+        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
+        let finding = Finding::of(Err(&malformed), valid, ask);
+        assert!(matches!(finding, Finding::Tampered(_)), "{finding:?}");
+    }
+
+    #[test]
+    fn a_signature_for_another_registry_is_a_wrong_signer() {
+        let other = RegistryId::from_index_url("https://other.example/index").unwrap();
+        let elsewhere =
+            |fields: &SignedFields| verify(&release(), &other, fields).map_err(Mismatch::from);
+        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
+        let finding = Finding::of(Ok(&Claim::Signed(signed())), elsewhere, ask);
+        assert!(
+            matches!(&finding, Finding::WrongSigner { signed_for, in_use }
+                if *signed_for == registry() && *in_use == other),
+            "{finding:?}"
+        );
+    }
+
+    /// The table in the header of `verdict`, row by row.
+    #[test]
+    fn what_follows_from_each_finding() {
+        use crate::{Choice::*, Level::*, Verdict, Verdict::*};
+        let elsewhere = Finding::WrongSigner {
+            signed_for: registry(),
+            in_use: RegistryId::crates_io(),
+        };
+        let unsigned = || Finding::Unsigned { version: None };
+        for (finding, level, free, named) in [
+            (found(KeyAnswer::Published), Allow, Accept, Accept),
+            (found(KeyAnswer::Published), Deny, Accept, Accept),
+            (unsigned(), Allow, Accept, Accept),
+            (unsigned(), Warn, AcceptAndSay, AcceptAndSay),
+            (unsigned(), Deny, PassOver, Refuse),
+            (elsewhere.clone(), Allow, PassOver, Refuse),
+            (elsewhere, Deny, PassOver, Refuse),
+            (
+                found(KeyAnswer::Withdrawn(Withdrawn::NotPublished)),
+                Allow,
+                PassOver,
+                Refuse,
+            ),
+            (
+                found(KeyAnswer::Unanswered("".into())),
+                Allow,
+                AcceptAndSay,
+                AcceptAndSay,
+            ),
+            (
+                found(KeyAnswer::Unanswered("".into())),
+                Warn,
+                AcceptAndSay,
+                AcceptAndSay,
+            ),
+            (
+                found(KeyAnswer::Unanswered("".into())),
+                Deny,
+                Refuse,
+                Refuse,
+            ),
+            (Finding::Tampered("".into()), Allow, Refuse, Refuse),
+            (Finding::Tampered("".into()), Deny, Refuse, Refuse),
+        ] {
+            assert_eq!(
+                Verdict::of(&finding, level, Free),
+                free,
+                "{finding:?}, {level}, free"
+            );
+            assert_eq!(
+                Verdict::of(&finding, level, Named),
+                named,
+                "{finding:?}, {level}, named"
+            );
+        }
+    }
+}
