@@ -91,6 +91,7 @@ fn features<'a>(parsed: &'a Features<'_>) -> Features<'a> {
         .collect()
 }
 
+#[expect(clippy::ptr_arg, reason = "it is passed to `map`")]
 fn text<'a>(text: &'a Cow<'_, str>) -> Cow<'a, str> {
     Cow::Borrowed(text)
 }

@@ -270,11 +270,12 @@ fn download(
         multi.perform()?;
         let mut done = Vec::new();
         multi.messages(|message| {
-            if let (Ok(index), Some(transfer)) = (message.token(), message.token().ok()) {
-                if let Some(result) = message.result_for(&running[&transfer].handle) {
-                    done.push((index, result));
-                }
-            }
+            let result = message
+                .token()
+                .ok()
+                .and_then(|index| Some((index, running.get(&index)?)))
+                .and_then(|(index, at)| Some((index, message.result_for(&at.handle)?)));
+            done.extend(result);
         });
         for (index, result) in done {
             let Some(Transfer {
