@@ -10,6 +10,7 @@ use consign_identity::Identity;
 use consign_policy::{Choice, Effective, Finding, Mismatch, Verdict};
 use consign_statement::{Claim, RegistryId, Release, SignatureValid, SignedFields, verify};
 
+use super::config::Policy;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
 use super::report;
@@ -31,8 +32,9 @@ pub(super) fn check_all(
     if unchecked.is_empty() {
         return Ok(());
     }
+    let policy = gctx.signing.policy(gctx)?;
     let signatures = on_all_cores(&unchecked, |(entry, registries)| {
-        signature(entry, registries)
+        signature(entry, registries, policy)
     });
 
     let mut wanted = Vec::new();
@@ -146,10 +148,21 @@ pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoRes
 }
 
 /// `None` where there is no signature to be checked.
-fn signature(entry: &Entry, registries: &[RegistryId]) -> Option<Result<SignatureValid, Mismatch>> {
+fn signature(
+    entry: &Entry,
+    registries: &[RegistryId],
+    policy: &Policy,
+) -> Option<Result<SignatureValid, Mismatch>> {
     let Ok(Claim::Signed(fields)) = &entry.claim else {
         return None;
     };
+    // A name that no account can have is malformed. What is a name, the provider's rule says.
+    let locator = &fields.locator;
+    if let Some(provider) = policy.providers().get(locator.provider())
+        && let Err(invalid) = provider.check_user(locator.user())
+    {
+        return Some(Err(Mismatch::DoesNotFit(invalid.to_string())));
+    }
     // A mirror may carry several registries: the one that was signed for is the one to check by.
     let registry = registries
         .iter()

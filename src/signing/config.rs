@@ -189,9 +189,9 @@ impl Policy {
         gctx: &GlobalContext,
     ) -> CargoResult<BTreeMap<String, Vec<RegistryId>>> {
         let places = self.user.iter().chain(&self.project);
-        let names = places.flat_map(|place| place.registries.keys());
+        let names = places.flat_map(|place| place.registries.keys().map(move |name| (place, name)));
         let mut named: BTreeMap<String, Vec<RegistryId>> = BTreeMap::new();
-        for name in names {
+        for (place, name) in names {
             if named.contains_key(name) {
                 continue;
             }
@@ -199,7 +199,10 @@ impl Policy {
                 vec![RegistryId::crates_io()]
             } else {
                 let mut indexes = vec![gctx.get_registry_index(name).with_context(|| {
-                    format!("`signing.registries.{name}` is for a registry that is not configured")
+                    format!(
+                        "`signing.registries.{name}` in {} is for a registry that is not configured",
+                        place.origin
+                    )
                 })?];
                 for file in gctx.load_values_unmerged()? {
                     if let Some(index) = registry_index(&file, name) {

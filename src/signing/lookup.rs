@@ -67,8 +67,8 @@ struct Remembered {
 struct Known {
     /// The last answer that said something.
     remembered: Option<Remembered>,
-    /// Why the provider did not answer in this command.
-    failed: Option<NoAnswer>,
+    /// Why nothing was learnt in this command, and from which address.
+    failed: Option<String>,
     /// Whether it was asked in this command, and so will not be again.
     asked: bool,
 }
@@ -98,10 +98,9 @@ impl Answers {
             let (provider, location) = match place {
                 Ok(place) => place,
                 Err(why) => {
-                    let failed = Some(NoAnswer::Unreachable(why));
                     let nothing = Known {
                         remembered: None,
-                        failed,
+                        failed: Some(why),
                         asked: true,
                     };
                     known.insert(identity.clone(), nothing);
@@ -134,7 +133,9 @@ impl Answers {
             };
             entry.asked = true;
             match answer {
-                Answer::NoAnswer(why) => entry.failed = Some(why),
+                Answer::NoAnswer(why) => {
+                    entry.failed = Some(format!("`{}`: {why}", address(location)));
+                }
                 // Says nothing about keys: what is remembered of the account stays as it was.
                 Answer::NoSuchAccount if entry.remembered.is_some() => {}
                 answer => {
@@ -161,7 +162,7 @@ impl Answers {
                 Err(fault) => KeyAnswer::Withdrawn(Withdrawn::Fault(fault)),
             },
             // What is remembered is older than the key may be.
-            (None, _, Some(why)) => KeyAnswer::Unanswered(why.to_string()),
+            (None, _, Some(why)) => KeyAnswer::Unanswered(why.clone()),
             (None, Some(Answer::NoSuchAccount), None) => {
                 KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount)
             }
@@ -198,10 +199,8 @@ fn ask_all(
 
 /// The folder says as much as a web server does: no file is no such account.
 fn read_file(provider: &Provider, path: &Path) -> Answer {
-    let unreachable = |error: std::io::Error| {
-        let why = format!("failed to read `{}`: {error}", path.display());
-        Answer::NoAnswer(NoAnswer::Unreachable(why))
-    };
+    let unreachable =
+        |error: std::io::Error| Answer::NoAnswer(NoAnswer::Unreachable(error.to_string()));
     // A folder that is not there is not one in which the file is missing.
     if let Some(folder) = path.parent()
         && let Err(error) = fs::metadata(folder)
@@ -293,10 +292,8 @@ fn download(
                 Answer::NoAnswer(NoAnswer::TooLarge { limit: MAX_BODY })
             } else if let Err(error) = result {
                 let why = match easy.take_error_buf() {
-                    Some(more) => {
-                        format!("{error} at `{url}` ({more})", error = error.description())
-                    }
-                    None => format!("{} at `{url}`", error.description()),
+                    Some(more) => format!("{} ({more})", error.description()),
+                    None => error.description().to_owned(),
                 };
                 failed_hosts.insert(host(url), why.clone());
                 Answer::NoAnswer(NoAnswer::Unreachable(why))
@@ -345,16 +342,20 @@ fn unix_now() -> CargoResult<u64> {
         .as_secs())
 }
 
-/// The file in which the answer of a location is kept.
-fn path(gctx: &GlobalContext, location: &Location) -> PathBuf {
-    let address = match location {
+/// A location as it is configured: a URL or a path.
+fn address(location: &Location) -> String {
+    match location {
         Location::Url(url) => url.as_str().to_owned(),
         Location::File(path) => path.display().to_string(),
-    };
+    }
+}
+
+/// The file in which the answer of a location is kept.
+fn path(gctx: &GlobalContext, location: &Location) -> PathBuf {
     gctx.home()
         .as_path_unlocked()
         .join("signing/answers")
-        .join(format!("{}.json", Digest::of(address.as_bytes())))
+        .join(format!("{}.json", Digest::of(address(location).as_bytes())))
 }
 
 /// The remembered answer. One that cannot be read is none, and is asked for again.

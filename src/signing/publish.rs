@@ -71,18 +71,25 @@ fn signer(gctx: &GlobalContext) -> CargoResult<Option<StoredKey>> {
             ),
         };
     }
-    let mut all = keys::list(gctx)?;
-    if all.len() > 1 {
-        let identities: Vec<_> = all.iter().map(|key| key.identity.to_string()).collect();
-        bail!(
-            "there are several signing keys, for {}\n\n\
-             help: say who is publishing, with `signing.identity = \"{}\"` in `{}`",
-            identities.join(", "),
-            identities[0],
-            gctx.diagnostic_home_config()
-        );
+    let mut identities: Vec<_> = keys::list(gctx)?
+        .into_iter()
+        .map(|key| key.identity)
+        .collect();
+    identities.dedup();
+    match identities.as_slice() {
+        [] => Ok(None),
+        // Two keys of one identity are for `find` to refuse.
+        [one] => keys::find(gctx, one),
+        [first, ..] => {
+            let all: Vec<_> = identities.iter().map(ToString::to_string).collect();
+            bail!(
+                "there are several signing keys, for {}\n\n\
+                 help: say who is publishing, with `signing.identity = \"{first}\"` in `{}`",
+                all.join(", "),
+                gctx.diagnostic_home_config()
+            )
+        }
     }
-    Ok(all.pop())
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {

@@ -16,8 +16,8 @@ pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
         }
         Finding::Unsigned { version: None } => "is not signed".to_owned(),
         Finding::Unsigned { version: Some(v) } => format!(
-            "counts as not signed: its signature is in version {v} of the format, \
-             and this Consign reads version 1"
+            "counts as not signed (its signature is in version {v} of the format; \
+             this Consign reads version 1)"
         ),
         Finding::WrongSigner { signed_for, in_use } => {
             format!("is signed for another registry: for `{signed_for}`, not for `{in_use}`")
@@ -38,7 +38,7 @@ pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
             }
         }
         Finding::Unchecked { signer, why, .. } => format!(
-            "is signed as {}, and nobody could be asked whether the key is theirs: {why}",
+            "is signed as {}, and whether the key is theirs could not be found out: {why}",
             policy.display(signer)
         ),
         Finding::Tampered(how) => format!("was tampered with: {how}"),
@@ -109,8 +109,12 @@ pub(super) fn other_bytes(
 }
 
 /// The warning for a version that the resolver goes on without.
-pub(super) fn passed_over(package: impl Display, reason: &str) -> String {
-    format!("`{package}` is passed over: it {reason}")
+pub(super) fn passed_over(package: impl Display, finding: &Finding, policy: &Policy) -> String {
+    format!(
+        "`{package}` is passed over: it {}\nhelp: {}",
+        reason(finding, policy),
+        help(finding, policy, "signing.unsigned")
+    )
 }
 
 /// The warning for releases that were accepted without a signature that counts.
@@ -134,7 +138,7 @@ pub(super) fn accepted_unsigned(packages: &[String]) -> String {
 
 /// The warning for a provider that could not be asked.
 pub(super) fn unanswered(who: &str, why: &str) -> String {
-    format!("could not ask who owns the keys of {who}: {why}")
+    format!("could not find out which keys {who} publishes: {why}")
 }
 
 /// What follows the name of a package whose publisher was verified.

@@ -60,7 +60,7 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<String> {
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
         Verdict::PassOver | Verdict::Refuse => Some(format!(
-            "{}, as {} requires",
+            "{}, and signatures are required by {}",
             report::reason(&unsigned, policy),
             required.origin.as_deref().unwrap_or("policy")
         )),
@@ -176,9 +176,8 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         }
     }
     for (id, finding, refuse) in &passed_over {
-        let reason = report::reason(finding, policy);
-        let warning = report::passed_over(id, &reason);
-        if !gctx.signing.pass_over(*id, reason) {
+        let warning = report::passed_over(id, finding, policy);
+        if !gctx.signing.pass_over(*id, report::reason(finding, policy)) {
             // A `[patch]` or a source that does not ask us first names it in spite of that.
             return Err(refuse()?);
         }

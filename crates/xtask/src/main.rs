@@ -1,1 +1,30 @@
-fn main() {}
+//! The project's own chores, run as `cargo xtask NAME`.
+//!
+//! One module a chore. They are programs for people who work on Consign, or who want to see what it
+//! does; nothing of it is part of what is installed.
+
+mod demo;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Chore {
+    /// Show what Consign is for: real packages are signed, built, and tampered with.
+    ///
+    /// Everything happens in a temporary folder, and nothing is installed. The real packages come
+    /// from crates.io. The exit status is 0 only if everything went as told.
+    ///
+    /// With CONSIGN_KEEP=1 in the environment the temporary folder is kept, and with CONSIGN_CARGO
+    /// the cargo that it names is shown, and none is built.
+    Demo,
+}
+
+fn main() -> ExitCode {
+    match Chore::parse() {
+        Chore::Demo => demo::run(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Archives that nobody published.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+/// The `.crate` in `bytes`, packed anew with `content` in the file `path`, which is relative to the
+/// package's root and must be there.
+pub fn crate_with_changed_file(bytes: &[u8], path: &str, content: &[u8]) -> Vec<u8> {
+    let mut from = tar::Archive::new(GzDecoder::new(bytes));
+    let mut to = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut changed = false;
+    for entry in from.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut header = entry.header().clone();
+        let name = entry.path().unwrap().into_owned();
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data).unwrap();
+        let below_root: std::path::PathBuf = name.components().skip(1).collect();
+        if below_root == Path::new(path) {
+            data = content.to_owned();
+            changed = true;
+        }
+        header.set_size(data.len() as u64);
+        to.append_data(&mut header, &name, &data[..]).unwrap();
+    }
+    assert!(changed, "there is no file `{path}` in the archive");
+    to.into_inner().unwrap().finish().unwrap()
+}

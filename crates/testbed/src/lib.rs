@@ -1,0 +1,39 @@
+//! What the end-to-end tests and the demo share: everything that stands around a `cargo` that is
+//! tried out.
+//!
+//! Nothing here is a stand-in. The cargos are real programs, stock and ours ([`program`]); the
+//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]);
+//! packages are files that are compiled ([`PackageBuilder`]). All of it lives in a [`Sandbox`], a
+//! temporary folder, where each user has a `CARGO_HOME` of his own ([`Home`]), and what is run there
+//! sees nothing of the machine's configuration ([`Run`]).
+//!
+//! A registry can be turned hostile: [`Registry::edit_line`] and [`Registry::crate_path`] reach
+//! behind the server, and [`crate_with_changed_file`] makes an archive that nobody published.
+//!
+//! Whatever goes wrong in here is a fault of the test or of the machine. It panics and says which.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "code of tests: what fails here fails the test, at the line where it happened"
+)]
+
+mod archive;
+mod home;
+mod keys;
+mod package;
+pub mod program;
+mod registry;
+mod run;
+mod sandbox;
+
+pub use archive::crate_with_changed_file;
+pub use home::Home;
+pub use keys::{KeyServer, Reply};
+pub use package::PackageBuilder;
+pub use program::{consign, registry_program, stock};
+pub use registry::{IMPORTER, Registry};
+pub use run::{Output, Run, normalised};
+pub use sandbox::Sandbox;
+
+/// The name that [`Home::use_registry`] gives to a registry, and [`PackageBuilder`] uses.
+pub const REGISTRY: &str = "demo";

@@ -1,0 +1,84 @@
+//! `cargo xtask demo`: the main job, on real input, as a play in numbered acts.
+//!
+//! What is seen is real: both cargos, the registry process, the key server, the packages. The
+//! [`stage`] holds them, and keeps count of what went as told. People type commands at a [`shell`],
+//! which shows them on the [`screen`] and checks what is answered. First all goes well: [`story`].
+//! Then the registry turns hostile: [`attack`]. A [`table`] says what became of it all.
+
+mod attack;
+mod screen;
+mod shell;
+mod stage;
+mod story;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use screen::{Screen, look};
+use stage::Stage;
+
+const OVERTURE: &str = "
+    Cargo believes what a registry tells it: the checksum that a download is compared with comes
+    from where the download comes from. Consign is cargo in which the registry only carries goods.
+    Whoever publishes signs; whoever builds checks who signed, before anything is compiled.
+    Here is the whole way, and then what a hostile registry can do to it.";
+
+/// Plays it all. Success only if everything went as told.
+pub fn run() -> ExitCode {
+    say_panics_plainly();
+    let since = Instant::now();
+    let mut screen = Screen::new();
+    let title = look::TITLE;
+    screen.gap();
+    screen.line(format_args!(
+        "{title}Consign{title:#}: cargo with native signing"
+    ));
+    screen.gap();
+    screen.paragraph(OVERTURE);
+
+    let folder = std::env::temp_dir();
+    if let Some(config) = config_above(&folder) {
+        screen.gap();
+        screen.bad(format_args!(
+            "cargo would read `{}` in everything that is done below `{}`: set `TMPDIR` to a folder \
+             elsewhere",
+            config.display(),
+            folder.display()
+        ));
+        return ExitCode::FAILURE;
+    }
+    let mut stage = Stage::set(screen);
+    let Some((cast, goods, honest)) = story::play(&mut stage) else {
+        stage.screen.bad("what follows needs this, and is left out");
+        return stage.close(&[], since);
+    };
+    let mut rows = vec![honest];
+    rows.extend(attack::play_all(&mut stage, &cast, &goods));
+    story::end_well(&mut stage);
+    stage.close(&rows, since)
+}
+
+/// A configuration file of cargo's in `folder` or one above it. Cargo lets it win over the one in
+/// `CARGO_HOME`, so that nobody in the play would have settings of their own.
+fn config_above(folder: &Path) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(".cargo").join(name)))
+        .find(|file| file.is_file())
+}
+
+/// The testbed panics, with a sentence, where the machine is at fault: another toolchain, a full
+/// disk, a build that fails. Here that is told to somebody who did not write it.
+fn say_panics_plainly() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("it panicked");
+        anstream::eprintln!(
+            "\n{bad}error{bad:#}: the demo cannot go on: {what}\n(at {place})",
+            bad = look::BAD
+        );
+    }));
+}

@@ -1,0 +1,241 @@
+//! What is signed by a key that its identity publishes is accepted.
+
+use expect_test::expect;
+
+use crate::World;
+
+#[test]
+fn signed_package_is_accepted_and_its_publisher_named() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    let output = world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded()
+        .normalised();
+    expect![[r#"
+        Updating `demo` index
+             Locking 1 package to latest Rust 1.95.0 compatible version
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+    "#]]
+    .assert_eq(output.stderr.trim_start());
+}
+
+#[test]
+fn program_that_uses_it_runs() {
+    let world = World::with_foo(["1.0.0"]);
+    let output = world.cargo(&world.app(), ["run", "--quiet", "--require-signatures"]);
+    assert_eq!(output.succeeded().stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn publisher_is_named_where_nothing_is_required() {
+    let world = World::with_foo(["1.0.0"]);
+    let output = world.cargo(&world.app(), ["fetch"]).succeeded();
+    assert!(
+        output.stderr.contains(
+            "Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)"
+        ),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn publisher_of_an_unsigned_package_is_not_named() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
+    let output = world.cargo(&world.app(), ["fetch"]).succeeded();
+    assert!(!output.stderr.contains("published by"), "{}", output.stderr);
+}
+
+#[test]
+fn older_signed_version_is_chosen() {
+    let world = World::with_foo(["1.0.0", "1.0.1"]);
+    world.publish_unsigned(world.library("foo", "1.0.2"));
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    assert_eq!(world.locked(&app, "foo"), "1.0.1");
+}
+
+#[test]
+fn package_is_installed_when_signatures_are_required() {
+    let world = World::with_foo(["1.0.0"]);
+    let tool = world
+        .sandbox
+        .package("tool")
+        .version("1.0.0")
+        .dependency("foo", "1");
+    world.publish(tool.program("println!(\"{}\", foo::name());"));
+    let output = world
+        .cargo(
+            world.sandbox.path(),
+            ["install", "tool", "--debug", "--require-signatures"],
+        )
+        .succeeded();
+    assert!(
+        output.stderr.contains(
+            "Downloaded tool v1.0.0 (registry `demo`) (published by GitHub user @octocat)"
+        ),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        world
+            .user
+            .path()
+            .join("bin")
+            .join(format!("tool{}", std::env::consts::EXE_SUFFIX))
+            .is_file()
+    );
+}
+
+#[test]
+fn locked_build_with_nothing_to_do_asks_nobody() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+    let asked = world.keys.requests().len();
+    world.registry.stop();
+    world.keys.stop();
+    let output = world
+        .cargo(&app, ["build", "--locked", "--require-signatures"])
+        .succeeded()
+        .normalised();
+    assert_eq!(
+        output.stderr,
+        "    Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s\n"
+    );
+    assert_eq!(world.keys.requests().len(), asked);
+}
+
+#[test]
+fn identity_is_asked_for_once_however_many_packages_it_signed() {
+    let world = World::with_foo(["1.0.0"]);
+    for name in ["a", "b", "c"] {
+        world.publish(world.library(name, "1.0.0").dependency("foo", "1"));
+    }
+    // Who publishes is a user too, and asked before.
+    let asked = world.keys.requests().len();
+    let app = world
+        .sandbox
+        .package("app")
+        .dependency("a", "1")
+        .dependency("b", "1")
+        .dependency("c", "1")
+        .program("")
+        .write();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+    assert_eq!(
+        world.keys.requests()[asked..],
+        ["GET /octocat.gpg HTTP/1.1"]
+    );
+    // And not again by the next command, which finds the same key.
+    std::fs::remove_file(app.join("Cargo.lock")).unwrap();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+    assert_eq!(world.keys.requests().len(), asked + 1);
+}
+
+#[test]
+fn offline_build_uses_the_answers_that_were_given() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    world.registry.stop();
+    world.keys.stop();
+    std::fs::remove_file(app.join("Cargo.lock")).unwrap();
+    world
+        .cargo(&app, ["build", "--offline", "--require-signatures"])
+        .succeeded();
+}
+
+#[test]
+fn offline_build_without_an_answer_says_so() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    std::fs::remove_dir_all(world.user.path().join("signing/answers")).unwrap();
+    std::fs::remove_file(app.join("Cargo.lock")).unwrap();
+    let output = world
+        .cargo(&app, ["build", "--offline", "--require-signatures"])
+        .failed()
+        .normalised();
+    expect![[r#"
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it was not asked, since the network may not be used (`--offline`)
+        signatures are required by `--require-signatures`
+
+        help: check the network connection and the address, and try again
+    "#]].assert_eq(&output.stderr);
+}
+
+#[test]
+fn key_that_gnupg_made_signs() {
+    let world = World::new();
+    let Some((secret, public)) = gnupg_key(&world) else {
+        // Without GnuPG there is nothing to be tried.
+        return;
+    };
+    let folder = world.octocat.path().join("signing/keys/github/octocat");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("mine.asc");
+    std::fs::write(&file, secret).unwrap();
+    crate::keys::set_mode(&file, 0o600);
+    world.keys.publish("octocat", &public);
+    world.publish(world.library("foo", "1.0.0"));
+    let output = world.cargo(&world.app(), ["run", "--quiet", "--require-signatures"]);
+    assert_eq!(output.succeeded().stdout, "foo 1.0.0\n");
+}
+
+/// An Ed25519 key without a passphrase, secret and public, from the system's `gpg`.
+fn gnupg_key(world: &World) -> Option<(String, String)> {
+    let home = world.sandbox.path().join("g");
+    std::fs::create_dir(&home).unwrap();
+    crate::keys::set_mode(&home, 0o700);
+    let gpg = |args: &[&str]| {
+        let output = std::process::Command::new("gpg")
+            .args([
+                "--batch",
+                "--quiet",
+                "--pinentry-mode",
+                "loopback",
+                "--passphrase",
+                "",
+            ])
+            .args(args)
+            .env("GNUPGHOME", &home)
+            .output()
+            .ok()?;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).ok()
+    };
+    gpg(&[
+        "--quick-generate-key",
+        "octocat@example.org",
+        "ed25519",
+        "sign",
+        "never",
+    ])?;
+    let keys = (
+        gpg(&["--armor", "--export-secret-keys"])?,
+        gpg(&["--armor", "--export"])?,
+    );
+    let _ = std::process::Command::new("gpgconf")
+        .args(["--kill", "all"])
+        .env("GNUPGHOME", &home)
+        .status();
+    Some(keys)
+}

@@ -1,0 +1,205 @@
+//! With nothing signed and nothing configured, our cargo is stock cargo, to the byte.
+
+use std::path::Path;
+
+use consign_testbed::{Output, Sandbox, consign, stock};
+use expect_test::expect;
+
+use crate::World;
+
+/// What both print for the same arguments, in a folder without anything.
+fn both<const N: usize>(args: [&str; N]) -> [Output; 2] {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home("user");
+    [stock(), consign()].map(|cargo| home.cargo(&cargo, sandbox.path()).args(args).run())
+}
+
+/// The lines that only the second text has, and those that only the first has, with `+` and `-`.
+fn difference([old, new]: [&str; 2]) -> String {
+    let only_in = |sign: char, one: &str, other: &str| {
+        let other: Vec<_> = other.lines().collect();
+        let lines = one.lines().filter(|line| !other.contains(line));
+        lines
+            .map(|line| format!("{sign}{line}\n"))
+            .collect::<String>()
+    };
+    only_in('-', old, new) + &only_in('+', new, old)
+}
+
+#[test]
+fn version_is_stocks() {
+    let [stock, ours] = both(["--version"]);
+    assert_eq!(ours.stdout, stock.stdout);
+}
+
+#[test]
+fn verbose_version_tells_consigns_too() {
+    let [stock, ours] = both(["-Vv"]);
+    let difference = difference([&stock.stdout, &ours.stdout]);
+    let added: Vec<_> = difference
+        .lines()
+        .filter(|line| line.starts_with("+consign: "))
+        .collect();
+    assert_eq!(added, [concat!("+consign: ", env!("CARGO_PKG_VERSION"))]);
+    let tells = |output: &Output, what: &str| {
+        output
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(what))
+            .unwrap()
+            .to_owned()
+    };
+    for what in [
+        "cargo ",
+        "release: ",
+        "commit-hash: ",
+        "commit-date: ",
+        "host: ",
+    ] {
+        assert_eq!(tells(&ours, what), tells(&stock, what));
+    }
+}
+
+#[test]
+fn unstable_flags_are_refused_as_in_stock() {
+    let [stock, ours] = both(["-Zminimal-versions", "build"]);
+    assert_eq!(ours.status, stock.status);
+    assert_eq!(ours.stderr, stock.stderr);
+    assert_eq!(ours.status, Some(101));
+}
+
+#[test]
+fn list_of_commands_has_one_more() {
+    let [stock, ours] = both(["--list"]);
+    expect![[r#"
+        +    key                  Manage the keys that sign what you publish
+    "#]]
+    .assert_eq(&difference([&stock.stdout, &ours.stdout]));
+}
+
+#[test]
+fn help_has_the_flag_and_nothing_else() {
+    let mut told = String::new();
+    for command in ["build", "publish", "install", "login"] {
+        let [stock, ours] = both([command, "--help"]);
+        told += &format!(
+            "cargo {command} --help\n{}",
+            difference([&stock.stdout, &ours.stdout])
+        );
+    }
+    expect![[r#"
+        cargo build --help
+        +      --require-signatures    Refuse packages that nobody signed
+        cargo publish --help
+        +      --require-signatures    Refuse packages that nobody signed
+        cargo install --help
+        +      --require-signatures   Refuse packages that nobody signed
+        cargo login --help
+        -      --locked   Assert that `Cargo.lock` will remain unchanged
+        -      --offline  Run without accessing the network
+        -      --frozen   Equivalent to specifying both --locked and --offline
+        +      --locked              Assert that `Cargo.lock` will remain unchanged
+        +      --offline             Run without accessing the network
+        +      --frozen              Equivalent to specifying both --locked and --offline
+        +      --require-signatures  Refuse packages that nobody signed
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn help_of_key_is_there() {
+    let [_, ours] = both(["key", "--help"]);
+    expect![[r#"
+        Manage the keys that sign what you publish
+
+        Usage: cargo key [OPTIONS] <COMMAND>
+
+        Commands:
+          new   Make a signing key
+          list  List the signing keys that are here
+          show  Print the public half of a signing key, to be published
+
+        Options:
+          -v, --verbose...               Use verbose output (-vv very verbose/build.rs output)
+          -q, --quiet                    Do not print cargo log messages
+              --color <WHEN>             Coloring [possible values: auto, always, never]
+              --config <KEY=VALUE|PATH>  Override a configuration value
+          -Z <FLAG>                      Unstable (nightly-only) flags to Cargo, see 'cargo -Z help' for
+                                         details
+          -h, --help                     Print help
+
+        Manifest Options:
+              --locked              Assert that `Cargo.lock` will remain unchanged
+              --offline             Run without accessing the network
+              --frozen              Equivalent to specifying both --locked and --offline
+              --require-signatures  Refuse packages that nobody signed
+    "#]].assert_eq(&ours.succeeded().stdout);
+}
+
+#[test]
+fn misspelt_command_is_an_error_as_in_stock() {
+    let [stock, ours] = both(["biuld"]);
+    assert_eq!(ours.stderr, stock.stderr);
+}
+
+#[test]
+fn unsigned_build_prints_what_stock_prints() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
+    let told = |cargo: &Path, user: &str| {
+        let home = world.sandbox.home(user);
+        home.use_registry(&world.registry, None);
+        let app = world.app();
+        let _ = std::fs::remove_file(app.join("Cargo.lock"));
+        let _ = std::fs::remove_dir_all(app.join("target"));
+        let run = |args: &[&str]| {
+            let output = home.cargo(cargo, &app).args(args).run().succeeded();
+            output.normalised()
+        };
+        let mut told = String::new();
+        for args in [
+            &["build"][..],
+            &["run"],
+            &["tree"],
+            &["metadata", "--format-version=1"],
+            &["info", "foo"],
+        ] {
+            let output = run(args);
+            told += &format!("{}\n{}\n", output.stdout, output.stderr);
+        }
+        told.replace(user, "USER")
+    };
+    assert_eq!(told(&consign(), "one"), told(&stock(), "two"));
+    // Not even a folder is left behind.
+    assert!(!world.sandbox.home("one").path().join("signing").exists());
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let world = World::with_foo(["1.0.0"]);
+    let output = world
+        .cargo(&world.app(), ["build", "--quiet", "--require-signatures"])
+        .succeeded();
+    assert_eq!(output.stderr, "");
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn messages_for_programs_stay_clean() {
+    let world = World::with_foo(["1.0.0"]);
+    let output = world
+        .cargo(
+            &world.app(),
+            ["build", "--message-format", "json", "--require-signatures"],
+        )
+        .succeeded();
+    for line in output.stdout.lines() {
+        let message: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(message["reason"].is_string(), "{line}");
+    }
+    assert!(
+        output
+            .stderr
+            .contains("(published by GitHub user @octocat)")
+    );
+}

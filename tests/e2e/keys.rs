@@ -1,0 +1,304 @@
+//! `cargo key`, and the files that keys are in.
+
+use std::fs;
+use std::path::Path;
+
+use consign_testbed::{Home, Output, consign};
+use expect_test::expect;
+
+use crate::World;
+use crate::world::key_file;
+
+/// Sets the permissions of a file or folder.
+pub fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// `cargo key ARGS` as the user of a home.
+fn key<const N: usize>(world: &World, home: &Home, args: [&str; N]) -> Output {
+    home.cargo(&consign(), world.sandbox.path())
+        .args(["key"])
+        .args(args)
+        .run()
+}
+
+#[test]
+fn key_is_made_listed_and_shown() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    let output = key(&world, &home, ["new", "--sign-as", "github:alice"])
+        .succeeded()
+        .normalised();
+    expect![[r#"
+             Created signing key [FINGERPRINT] of GitHub user @alice
+        note: the secret half is in `[SANDBOX]/homes/new/signing/keys/github/alice/[FINGERPRINT].asc`
+              publish the other half under the account `github:alice`: `cargo key show github:alice` prints it
+    "#]].assert_eq(&output.stderr);
+    let output = key(&world, &home, ["list"]).succeeded().normalised();
+    expect![[r#"
+        github:alice [FINGERPRINT] ed25519:[KEY]
+    "#]]
+    .assert_eq(&output.stdout);
+    let shown = key(&world, &home, ["show"]).succeeded().stdout;
+    assert!(
+        shown.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"),
+        "{shown}"
+    );
+    assert_eq!(
+        key(&world, &home, ["show", "github:alice"])
+            .succeeded()
+            .stdout,
+        shown
+    );
+    assert!(!shown.contains("PRIVATE"));
+}
+
+#[cfg(unix)]
+#[test]
+fn key_file_is_its_owners_alone() {
+    let world = World::new();
+    let file = key_file(&world.octocat, "octocat");
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    assert_eq!(mode(&world.octocat.path().join("signing")), 0o700);
+}
+
+#[test]
+fn second_key_of_an_identity_is_not_made() {
+    let world = World::new();
+    let output = key(
+        &world,
+        &world.octocat,
+        ["new", "--sign-as", "github:octocat"],
+    )
+    .failed()
+    .normalised();
+    expect![[r#"
+        error: there is a key for `github:octocat` already, with the fingerprint [FINGERPRINT]
+
+        help: `cargo key show github:octocat` prints its public half
+    "#]]
+    .assert_eq(&output.stderr);
+}
+
+#[test]
+fn what_is_no_identity_is_said() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    let mut told = String::new();
+    for identity in [
+        "octocat",
+        "github:",
+        "github:Octocat",
+        "github:a/b",
+        "nowhere:octocat",
+    ] {
+        let output = key(&world, &home, ["new", "--sign-as", identity]).failed();
+        told += &output.stderr;
+    }
+    expect![[r#"
+        error: `octocat` is not an identity, such as `github:octocat`
+
+        Caused by:
+          `octocat` is not an identity, which is `provider:user`, as in `github:octocat`
+        error: `github:` is not an identity, such as `github:octocat`
+
+        Caused by:
+          `` cannot be the name of an account: it is empty
+        error: `github:Octocat` is not an identity, such as `github:octocat`
+
+        Caused by:
+          `Octocat` cannot be the name of an account: it must be written in lower case
+        error: `github:a/b` is not an identity, such as `github:octocat`
+
+        Caused by:
+          `a/b` cannot be the name of an account: it contains `/`
+        error: no identity provider `nowhere` is known
+
+        help: those that are: codeberg, github, gitlab; one of your own is defined by `signing.identities.nowhere.keys`
+    "#]].assert_eq(&told);
+    assert!(!home.path().join("signing").exists());
+}
+
+#[test]
+fn nothing_to_show_is_said() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    assert_eq!(key(&world, &home, ["list"]).succeeded().stdout, "");
+    let mut told = key(&world, &home, ["show"]).failed().stderr;
+    told += &key(&world, &home, ["show", "github:alice"]).failed().stderr;
+    expect![[r#"
+        error: there are no signing keys
+
+        help: make one with `cargo key new --sign-as github:USER`
+        error: there is no key for `github:alice`
+
+        help: make one with `cargo key new --sign-as github:alice`
+    "#]]
+    .assert_eq(&told);
+}
+
+/// What `cargo publish` of octocat says, which must fail.
+fn refused_to_publish(world: &World) -> String {
+    let folder = world.library("foo", "1.0.0").write();
+    let output = world
+        .octocat
+        .cargo(&consign(), &folder)
+        .args(["publish", "--no-verify"])
+        .run()
+        .failed()
+        .normalised();
+    // Never a silent unsigned upload.
+    assert!(!world.registry.crate_path("foo", "1.0.0").exists());
+    output.stderr
+}
+
+#[cfg(unix)]
+#[test]
+fn key_file_that_others_can_read_is_not_used() {
+    let world = World::new();
+    set_mode(&key_file(&world.octocat, "octocat"), 0o644);
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: failed to read the signing key `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          it can be read by others (its mode is 644, and should be 600)
+
+          help: `chmod 600 [SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`; if others had the chance to read it, make a new key
+    "#]].assert_eq(&refused_to_publish(&world));
+}
+
+#[test]
+fn truncated_key_file_is_not_used() {
+    let world = World::new();
+    let file = key_file(&world.octocat, "octocat");
+    let whole = fs::read(&file).unwrap();
+    let mut told = Vec::new();
+    for length in [0, 20, 100, whole.len() / 2, whole.len() - 10] {
+        fs::write(&file, &whole[..length]).unwrap();
+        let message = refused_to_publish(&world);
+        let cause = message
+            .split("[FINGERPRINT].asc`\n")
+            .nth(1)
+            .unwrap()
+            .to_owned();
+        if !told.contains(&cause) {
+            told.push(cause);
+        }
+    }
+    expect![[r#"
+
+        Caused by:
+          not an armored OpenPGP key: no line `-----BEGIN PGP …-----`
+
+        Caused by:
+          the armored key is cut off: no line `-----END PGP …-----`
+    "#]]
+    .assert_eq(&told.concat());
+}
+
+#[test]
+fn public_key_in_place_of_the_secret_one_is_not_used() {
+    let world = World::new();
+    let public = world.secret_key().public_armored();
+    fs::write(key_file(&world.octocat, "octocat"), public).unwrap();
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: failed to read the signing key `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          a public key where a secret key is wanted
+    "#]].assert_eq(&refused_to_publish(&world));
+}
+
+#[test]
+fn key_file_that_is_no_key_is_not_used() {
+    let world = World::new();
+    let file = key_file(&world.octocat, "octocat");
+    fs::write(&file, vec![b'x'; (1 << 20) + 1]).unwrap();
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: failed to read the signing key `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          it has 1048577 bytes
+    "#]].assert_eq(&refused_to_publish(&world));
+}
+
+#[test]
+fn two_keys_of_one_identity_are_ambiguous() {
+    let world = World::new();
+    let file = key_file(&world.octocat, "octocat");
+    fs::copy(&file, file.with_file_name("another.asc")).unwrap();
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: there are 2 keys for `github:octocat`, and no way to say which one signs
+
+        help: leave one in `[SANDBOX]/homes/octocat/signing/keys/github/octocat`
+    "#]]
+    .assert_eq(&refused_to_publish(&world));
+}
+
+#[test]
+fn keys_of_two_identities_are_ambiguous_until_one_is_chosen() {
+    let world = World::new();
+    world.make_key(&world.octocat, "alice");
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: there are several signing keys, for github:alice, github:octocat
+
+        help: say who is publishing, with `signing.identity = "github:alice"` in `[SANDBOX]/homes/octocat/config.toml`
+    "#]].assert_eq(&refused_to_publish(&world));
+    world
+        .octocat
+        .add_config("[signing]\nidentity = \"github:alice\"");
+    world.publish(world.library("foo", "1.0.0"));
+    let line = world.registry.line("foo", "1.0.0");
+    assert_eq!(line["key_locator"]["user"], "alice");
+}
+
+#[test]
+fn identity_without_a_key_does_not_publish() {
+    let world = World::new();
+    world
+        .octocat
+        .add_config("[signing]\nidentity = \"github:alice\"");
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: there is no key for `github:alice`, which `signing.identity` says is publishing
+
+        help: make one with `cargo key new --sign-as github:alice`
+    "#]]
+    .assert_eq(&refused_to_publish(&world));
+}

@@ -1,0 +1,487 @@
+//! Where it is said that signatures are required, and what holds where several places say it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use consign_testbed::Output;
+use expect_test::expect;
+
+use crate::World;
+
+/// `foo`, which nobody signed, and a program that uses it.
+fn unsigned() -> (World, PathBuf) {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
+    let app = world.app();
+    (world, app)
+}
+
+/// Writes `.cargo/config.toml` of a project.
+fn project_config(folder: &Path, toml: &str) {
+    fs::create_dir_all(folder.join(".cargo")).unwrap();
+    fs::write(folder.join(".cargo/config.toml"), toml).unwrap();
+}
+
+/// The line that says who requires signatures.
+fn required_by(output: Output) -> String {
+    let stderr = output.failed().normalised().stderr;
+    let line = stderr
+        .lines()
+        .find(|line| line.contains(" is not signed, and "));
+    line.unwrap_or_else(|| panic!("{stderr}")).trim().to_owned()
+}
+
+#[test]
+fn flag_counts_before_and_after_the_command() {
+    let (world, app) = unsigned();
+    let by = "version 1.0.0 is not signed, and signatures are required by `--require-signatures`";
+    assert_eq!(
+        required_by(world.cargo(&app, ["--require-signatures", "fetch"])),
+        by
+    );
+    assert_eq!(
+        required_by(world.cargo(&app, ["fetch", "--require-signatures"])),
+        by
+    );
+}
+
+#[test]
+fn flag_counts_in_an_alias() {
+    let (world, app) = unsigned();
+    world.user.add_config(
+        "[alias]\nstrict = \"fetch --require-signatures\"\nplain = \"fetch\"\n\
+         outer = \"--require-signatures plain\"",
+    );
+    for args in [
+        &["strict"][..],
+        &["plain", "--require-signatures"],
+        &["--require-signatures", "plain"],
+    ] {
+        let output = world
+            .user
+            .cargo(&consign_testbed::consign(), &app)
+            .args(args)
+            .run();
+        required_by(output);
+    }
+}
+
+#[test]
+fn flag_counts_on_every_command_that_resolves() {
+    let (world, app) = unsigned();
+    for command in [
+        "build",
+        "check",
+        "run",
+        "test",
+        "doc",
+        "metadata",
+        "tree",
+        "update",
+        "generate-lockfile",
+        "vendor",
+        "package",
+    ] {
+        let output = world.cargo(&app, [command, "--require-signatures"]);
+        assert_eq!(
+            output.status,
+            Some(101),
+            "cargo {command}: {}",
+            output.stderr
+        );
+        assert!(
+            output.stderr.contains("is not signed"),
+            "cargo {command}: {}",
+            output.stderr
+        );
+    }
+    assert!(!app.join("Cargo.lock").exists(), "a lockfile was written");
+}
+
+#[test]
+fn configuration_of_the_user_counts() {
+    let (world, app) = unsigned();
+    world.user.add_config("[signing]\nunsigned = \"deny\"");
+    expect!["version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/homes/user/config.toml`"]
+        .assert_eq(&required_by(world.cargo(&app, ["fetch"])));
+}
+
+#[test]
+fn environment_counts() {
+    let (world, app) = unsigned();
+    let run = world.run(&app, ["fetch"]);
+    let output = run.env("CARGO_SIGNING_UNSIGNED", "deny").run();
+    expect!["version 1.0.0 is not signed, and signatures are required by the environment variable `CARGO_SIGNING_UNSIGNED`"].assert_eq(&required_by(output));
+}
+
+#[test]
+fn config_argument_counts() {
+    let (world, app) = unsigned();
+    let output = world.cargo(&app, ["fetch", "--config", "signing.unsigned='deny'"]);
+    expect!["version 1.0.0 is not signed, and signatures are required by the command line"]
+        .assert_eq(&required_by(output));
+}
+
+#[test]
+fn project_raises() {
+    let (world, app) = unsigned();
+    project_config(&app, "[signing]\nunsigned = \"deny\"");
+    expect!["version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/app/.cargo/config.toml`"]
+        .assert_eq(&required_by(world.cargo(&app, ["fetch"])));
+}
+
+#[test]
+fn project_does_not_lower() {
+    let (world, app) = unsigned();
+    world.user.add_config("[signing]\nunsigned = \"deny\"");
+    project_config(
+        &app,
+        "[signing]\nunsigned = \"allow\"\n[signing.registries.demo]\nunsigned = \"allow\"",
+    );
+    required_by(world.cargo(&app, ["fetch"]));
+}
+
+#[test]
+fn project_does_not_lower_by_giving_the_registry_another_name() {
+    let (world, app) = unsigned();
+    world
+        .user
+        .add_config("[signing.registries.demo]\nunsigned = \"deny\"");
+    project_config(
+        &app,
+        &format!(
+            "[registries.demo]\nindex = \"sparse+http://127.0.0.1:9/\"\n\
+             [registries.same]\nindex = \"{}\"",
+            world.registry.index_url()
+        ),
+    );
+    world
+        .sandbox
+        .package("app")
+        .dependency_line("foo = { version = \"1\", registry = \"same\" }")
+        .program("println!(\"{}\", foo::name());")
+        .write();
+    required_by(world.cargo(&app, ["fetch"]));
+}
+
+#[test]
+fn user_lowers_what_the_environment_does_not() {
+    let (world, app) = unsigned();
+    world.user.add_config("[signing]\nunsigned = \"deny\"");
+    let run = |value| {
+        world
+            .run(&app, ["fetch"])
+            .env("CARGO_SIGNING_UNSIGNED", value)
+            .run()
+    };
+    run("allow").succeeded();
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
+    // The command line comes before the environment.
+    world
+        .run(&app, ["fetch", "--config", "signing.unsigned='allow'"])
+        .env("CARGO_SIGNING_UNSIGNED", "deny")
+        .run()
+        .succeeded();
+}
+
+#[test]
+fn flag_is_over_all_else() {
+    let (world, app) = unsigned();
+    world
+        .user
+        .add_config("[signing.registries.demo]\nunsigned = \"allow\"");
+    let run = world.run(
+        &app,
+        [
+            "fetch",
+            "--require-signatures",
+            "--config",
+            "signing.unsigned='allow'",
+        ],
+    );
+    required_by(run.env("CARGO_SIGNING_UNSIGNED", "allow").run());
+}
+
+#[test]
+fn registry_of_its_own_setting() {
+    let (world, app) = unsigned();
+    world.user.add_config(
+        "[signing]\nunsigned = \"deny\"\n[signing.registries.demo]\nunsigned = \"allow\"",
+    );
+    world.cargo(&app, ["fetch"]).succeeded();
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
+    let run = world
+        .run(&app, ["fetch"])
+        .env("CARGO_SIGNING_REGISTRIES_DEMO_UNSIGNED", "deny");
+    required_by(run.run());
+}
+
+#[test]
+fn warning_is_one_line() {
+    let (world, app) = unsigned();
+    for name in ["bar", "baz"] {
+        world.publish_unsigned(world.library(name, "1.0.0"));
+    }
+    world
+        .sandbox
+        .package("app")
+        .dependency("foo", "1")
+        .dependency("bar", "1")
+        .dependency("baz", "1")
+        .program("")
+        .write();
+    world.user.add_config("[signing]\nunsigned = \"warn\"");
+    let output = world.cargo(&app, ["fetch"]).succeeded();
+    let warnings: Vec<_> = output
+        .stderr
+        .lines()
+        .filter(|l| l.starts_with("warning"))
+        .collect();
+    expect!["warning: 3 packages are not signed: `bar v1.0.0`, `baz v1.0.0`, `foo v1.0.0`"]
+        .assert_eq(&warnings.join("\n"));
+}
+
+#[test]
+fn refusal_says_how_to_accept_what_is_in_the_lockfile() {
+    let (world, app) = unsigned();
+    world.cargo(&app, ["build"]).succeeded();
+    world.user.add_config("[signing]\nunsigned = \"deny\"");
+    fs::remove_dir_all(app.join("target")).unwrap();
+    fs::remove_dir_all(world.user.path().join("registry/src")).unwrap();
+    expect![[r#"
+        error: failed to select a version for the requirement `foo = "^1"` (locked to 1.0.0)
+          version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/homes/user/config.toml`
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+    "#]]
+    .assert_eq(&world.cargo(&app, ["build"]).failed().normalised().stderr);
+    // And as it says, it is.
+    let allow = "signing.registries.demo.unsigned = \"allow\"";
+    world.cargo(&app, ["build", "--config", allow]).succeeded();
+}
+
+#[test]
+fn faults_in_configuration_name_setting_and_file() {
+    let (world, app) = unsigned();
+    let mut told = String::new();
+    for toml in [
+        "[signing]\nunsigned = true",
+        "[signing]\nunsigned = \"never\"",
+        "[signing]\nunsinged = \"deny\"",
+        "[signing]\nunsigned-publish = \"warn\"",
+        "[signing]\nrequire-signatures = \"yes\"",
+        "signing = \"deny\"",
+        "[signing.registries.demo]\nunsigend = \"deny\"",
+        "[signing.registries.nowhere]\nunsigned = \"deny\"",
+        "[signing.registries]\ndemo = \"deny\"",
+        "[signing.identities.corp]\ndisplay = \"Corp user @{user}\"",
+        "[signing.identities.corp]\nkeys = \"http://keys.example/{user}.gpg\"",
+        "[signing.identities.corp]\nkeys = \"https://keys.example/all.gpg\"",
+        "[signing.identities.corp]\nkeys = [\"https://keys.example/{user}.gpg\"]",
+        "[signing.identities.corp]\nkey = \"https://keys.example/{user}.gpg\"",
+        "[signing.identities.Corp]\nkeys = \"https://keys.example/{user}.gpg\"",
+    ] {
+        project_config(&app, toml);
+        let output = world.cargo(&app, ["fetch"]).failed().normalised();
+        told += &format!("# {}\n{}\n", toml.replace('\n', " "), output.stderr);
+    }
+    expect![[r##"
+        # [signing] unsigned = true
+        error: expected a string, but found a boolean for `signing.unsigned` in [SANDBOX]/app/.cargo/config.toml
+
+        # [signing] unsigned = "never"
+        error: invalid `signing.unsigned` in [SANDBOX]/app/.cargo/config.toml
+
+        Caused by:
+          `never` is not one of `allow`, `warn` and `deny`
+
+        # [signing] unsinged = "deny"
+        error: unknown setting `signing.unsinged` in [SANDBOX]/app/.cargo/config.toml
+
+        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `identities`, `registries`
+
+        # [signing] unsigned-publish = "warn"
+        error: invalid `signing.unsigned-publish` in [SANDBOX]/app/.cargo/config.toml: it is `allow` or `deny`
+
+        # [signing] require-signatures = "yes"
+        error: expected a bool, but found a string for `signing.require-signatures` in [SANDBOX]/app/.cargo/config.toml
+
+        # signing = "deny"
+        error: failed to parse manifest at `[SANDBOX]/app/Cargo.toml`
+
+        Caused by:
+          could not load Cargo configuration
+
+        Caused by:
+          failed to merge configuration at `[SANDBOX]/homes/user/config.toml`
+
+        Caused by:
+          failed to merge key `signing` between [SANDBOX]/app/.cargo/config.toml and [SANDBOX]/homes/user/config.toml
+
+        Caused by:
+          failed to merge config value from `[SANDBOX]/homes/user/config.toml` into `[SANDBOX]/app/.cargo/config.toml`: expected string, but found table
+
+        # [signing.registries.demo] unsigend = "deny"
+        error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
+
+        help: the settings there are `unsigned`
+
+        # [signing.registries.nowhere] unsigned = "deny"
+        error: `signing.registries.nowhere` in `[SANDBOX]/app/.cargo/config.toml` is for a registry that is not configured
+
+        Caused by:
+          registry index was not found in any configuration: `nowhere`
+
+        # [signing.registries] demo = "deny"
+        error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
+
+        # [signing.identities.corp] display = "Corp user @{user}"
+        error: `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml` has no `keys`
+
+        help: say where its users' keys are, as in `keys = "https://HOST/{user}.gpg"`
+
+        # [signing.identities.corp] keys = "http://keys.example/{user}.gpg"
+        error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          `http://keys.example/{user}.gpg` must begin with `https://`: over `http://` anyone on the way could answer with a key of their own (allowed to this machine only)
+
+        # [signing.identities.corp] keys = "https://keys.example/all.gpg"
+        error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          `https://keys.example/all.gpg` must contain `{user}` once
+
+        # [signing.identities.corp] keys = ["https://keys.example/{user}.gpg"]
+        error: expected a string, but found a array for `signing.identities.corp.keys` in [SANDBOX]/app/.cargo/config.toml
+
+        # [signing.identities.corp] key = "https://keys.example/{user}.gpg"
+        error: unknown setting `signing.identities.corp.key` in [SANDBOX]/app/.cargo/config.toml
+
+        help: the settings there are `keys`, `display`
+
+        # [signing.identities.Corp] keys = "https://keys.example/{user}.gpg"
+        error: invalid `signing.identities.Corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          `Corp` cannot be the name of an identity provider: it must be written in lower case
+
+    "##]].assert_eq(&told);
+}
+
+#[test]
+fn faults_in_the_environment_name_the_variable() {
+    let (world, app) = unsigned();
+    let mut told = String::new();
+    for (name, value) in [
+        ("CARGO_SIGNING_UNSIGNED", "DENY"),
+        ("CARGO_SIGNING_UNSINGED", "deny"),
+        ("CARGO_SIGNING_REGISTRIES_DEMO_UNSIGNED", ""),
+        ("CARGO_SIGNING_IDENTITIES_CORP_DISPLAY", "Corp user @{user}"),
+    ] {
+        let output = world.run(&app, ["fetch"]).env(name, value).run().failed();
+        told += &output.stderr;
+    }
+    expect![[r#"
+        error: invalid environment variable `CARGO_SIGNING_UNSIGNED`
+
+        Caused by:
+          `DENY` is not one of `allow`, `warn` and `deny`
+        error: unknown environment variable `CARGO_SIGNING_UNSINGED`: there is no such setting of `signing`
+        error: invalid environment variable `CARGO_SIGNING_REGISTRIES_DEMO_UNSIGNED`
+
+        Caused by:
+          `` is not one of `allow`, `warn` and `deny`
+        error: `signing.identities.corp` in the environment variable `CARGO_SIGNING_IDENTITIES_CORP_DISPLAY` has no `keys`
+
+        help: say where its users' keys are, as in `keys = "https://HOST/{user}.gpg"`
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn identity_that_is_none_is_said_when_publishing() {
+    let world = World::new();
+    world
+        .octocat
+        .add_config("[signing]\nidentity = \"octocat\"");
+    let folder = world.library("foo", "1.0.0").write();
+    let output = world
+        .octocat
+        .cargo(&consign_testbed::consign(), &folder)
+        .args(["publish", "--no-verify"])
+        .run()
+        .failed()
+        .normalised();
+    expect![[r#"
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+        error: invalid `signing.identity` in `[SANDBOX]/homes/octocat/config.toml`
+
+        Caused by:
+          `octocat` is not an identity, which is `provider:user`, as in `github:octocat`
+    "#]]
+    .assert_eq(&output.stderr);
+}
+
+#[test]
+fn project_cannot_redefine_a_provider() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    let mut told = String::new();
+    for name in ["github", "gitlab"] {
+        project_config(
+            &app,
+            &format!("[signing.identities.{name}]\nkeys = \"https://evil.example/{{user}}.gpg\""),
+        );
+        told += &world.cargo(&app, ["fetch"]).failed().normalised().stderr;
+    }
+    expect![[r#"
+        error: `signing.identities.github` in `[SANDBOX]/app/.cargo/config.toml` would replace the one that is defined by `[SANDBOX]/homes/user/config.toml`
+
+        help: a project can add an identity provider, but not redefine one; give it another name
+        error: `signing.identities.gitlab` in `[SANDBOX]/app/.cargo/config.toml` would replace the one that is defined by Consign itself
+
+        help: a project can add an identity provider, but not redefine one; give it another name
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn project_can_add_a_provider() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    project_config(
+        &app,
+        "[signing.identities.corp]\nkeys = \"https://corp.example/{user}.gpg\"",
+    );
+    world.fetch(&app).succeeded();
+}
+
+#[test]
+fn project_does_not_say_who_publishes() {
+    let world = World::new();
+    let folder = world.library("foo", "1.0.0").write();
+    project_config(&folder, "[signing]\nidentity = \"github:somebody-else\"");
+    let output = world
+        .octocat
+        .cargo(&consign_testbed::consign(), &folder)
+        .args(["publish", "--no-verify", "--allow-dirty"])
+        .run()
+        .succeeded()
+        .normalised();
+    let (_, from_warning) = output.stderr.split_once("warning: ").unwrap();
+    expect![[r#"
+        `signing.identity` in `[SANDBOX]/foo-1.0.0/.cargo/config.toml` is ignored: who publishes is not for a project to say
+        help: set it in `[SANDBOX]/homes/octocat/config.toml`
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+             Signing foo v1.0.0 as GitHub user @octocat
+            Uploaded foo v1.0.0 to registry `demo`
+        note: waiting for foo v1.0.0 to be available at registry `demo`
+        help: you may press ctrl-c to skip waiting; the crate should be available shortly
+           Published foo v1.0.0 at registry `demo`
+    "#]].assert_eq(from_warning);
+    let line = world.registry.line("foo", "1.0.0");
+    assert_eq!(line["key_locator"]["user"], "octocat");
+}

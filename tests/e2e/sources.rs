@@ -1,0 +1,290 @@
+//! Every way by which the packages of a registry come to a user: honest, and not.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use consign_statement::{Digest, RegistryId};
+use consign_testbed::{Home, Output, Registry, consign, crate_with_changed_file};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::refuse::copy_packages;
+
+/// `foo` 1.0.0: its index line, and its archive.
+type Foo = (Value, Vec<u8>);
+
+/// A way: makes `foo` come to a new user by it, in place of the registry. Gives that user.
+type Way = fn(&World, &Foo) -> Home;
+
+const WAYS: [(&str, Way); 4] = [
+    ("the registry itself", registry_itself),
+    ("a sparse mirror", sparse_mirror),
+    ("a mirror in git", git_mirror),
+    ("a local registry", local_registry),
+];
+
+fn registry_itself(world: &World, (line, archive): &Foo) -> Home {
+    put(&world.registry, line, archive);
+    new_user(world)
+}
+
+fn sparse_mirror(world: &World, (line, archive): &Foo) -> Home {
+    let mirror = Registry::start(&world.sandbox);
+    copy_packages(&world.registry, &mirror);
+    put(&mirror, line, archive);
+    let user = new_user(world);
+    let index = mirror.index_url();
+    replace(world, &user, &format!("registry = \"{index}\""));
+    // It is served as long as the test lasts.
+    world.keep(mirror);
+    user
+}
+
+fn git_mirror(world: &World, served: &Foo) -> Home {
+    let user = new_user(world);
+    let index = git_index(user.path(), served);
+    replace(world, &user, &format!("registry = \"{index}\""));
+    user
+}
+
+fn local_registry(world: &World, (line, archive): &Foo) -> Home {
+    let user = new_user(world);
+    let folder = user.path().join("local-registry");
+    fs::create_dir_all(folder.join("index/3/f")).unwrap();
+    fs::write(folder.join("index/3/f/foo"), format!("{line}\n")).unwrap();
+    fs::write(folder.join("foo-1.0.0.crate"), archive).unwrap();
+    replace(
+        world,
+        &user,
+        &format!("local-registry = '{}'", folder.display()),
+    );
+    user
+}
+
+/// Somebody who has never seen anything of the registry.
+fn new_user(world: &World) -> Home {
+    let name = (1..)
+        .map(|n| format!("user-{n}"))
+        .find(|name| !world.sandbox.path().join("homes").join(name).exists());
+    let user = world.sandbox.home(&name.unwrap());
+    user.use_registry(&world.registry, None);
+    user.use_keys(&world.keys);
+    user
+}
+
+/// Has the user take from another source what is the registry's.
+fn replace(world: &World, user: &Home, source: &str) {
+    user.add_config(&format!(
+        "[source.original]\nregistry = \"{}\"\nreplace-with = \"other\"\n[source.other]\n{source}",
+        world.registry.index_url()
+    ));
+}
+
+/// Puts `foo` where a registry keeps it.
+fn put(registry: &Registry, line: &Value, archive: &[u8]) {
+    fs::write(registry.crate_path("foo", "1.0.0"), archive).unwrap();
+    registry.write_index("foo", &format!("{line}\n"));
+}
+
+/// An index of the old kind, a git repository, in a folder; the archive lies beside it. Gives its
+/// URL.
+fn git_index(folder: &Path, (line, archive): &Foo) -> String {
+    let folder = folder.join("git-index");
+    fs::create_dir_all(folder.join("3/f")).unwrap();
+    let dl = format!("file://{}/{{crate}}-{{version}}.crate", folder.display());
+    fs::write(folder.join("config.json"), json!({ "dl": dl }).to_string()).unwrap();
+    fs::write(folder.join("3/f/foo"), format!("{line}\n")).unwrap();
+    fs::write(folder.join("foo-1.0.0.crate"), archive).unwrap();
+    for args in [
+        &["init", "--quiet"][..],
+        &["add", "."],
+        &[
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t",
+            "commit",
+            "--quiet",
+            "-m",
+            "index",
+        ],
+    ] {
+        let status = Command::new("git").args(args).current_dir(&folder).status();
+        assert!(status.unwrap().success(), "git {args:?}");
+    }
+    format!("file://{}", folder.display())
+}
+
+fn honest(world: &World) -> Foo {
+    let archive = fs::read(world.registry.crate_path("foo", "1.0.0")).unwrap();
+    (world.registry.line("foo", "1.0.0"), archive)
+}
+
+/// Takes the signature away.
+fn strip((line, _): &mut Foo) {
+    let line = line.as_object_mut().unwrap();
+    line.remove("signature");
+    line.remove("key_locator");
+}
+
+fn run(world: &World, user: &Home) -> Output {
+    let app = world.app();
+    let _ = fs::remove_file(app.join("Cargo.lock"));
+    let _ = fs::remove_dir_all(app.join("target"));
+    let args = ["run", "--quiet", "--require-signatures"];
+    user.cargo(&consign(), &app).args(args).run()
+}
+
+/// Whatever is served in place of `foo`, it is refused by every way with these words.
+fn refused_by_every_way(change: impl Fn(&mut Foo), words: &str) {
+    let world = World::with_foo(["1.0.0"]);
+    let mut served = honest(&world);
+    change(&mut served);
+    for (name, way) in WAYS {
+        let output = run(&world, &way(&world, &served));
+        assert_eq!(output.status, Some(101), "{name}: {}", output.stderr);
+        assert!(output.stderr.contains(words), "{name}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn mirror_of_a_registry_carries_its_signatures() {
+    let world = World::with_foo(["1.0.0"]);
+    let served = honest(&world);
+    for (name, way) in WAYS {
+        let user = way(&world, &served);
+        let output = run(&world, &user);
+        assert_eq!(output.stdout, "foo 1.0.0\n", "{name}: {}", output.stderr);
+        // Here nothing but the source knows which registry it stands for.
+        let args = ["vendor", "--respect-source-config", "--require-signatures"];
+        let output = user.cargo(&consign(), &world.app()).args(args).run();
+        assert_eq!(output.status, Some(0), "{name}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_registry_holds_for_its_mirrors() {
+    let world = World::with_foo(["1.0.0"]);
+    let mut served = honest(&world);
+    strip(&mut served);
+    for (name, way) in WAYS {
+        let user = way(&world, &served);
+        user.add_config(
+            "[signing]\nunsigned = \"deny\"\n[signing.registries.demo]\nunsigned = \"allow\"",
+        );
+        let output = user.cargo(&consign(), &world.app()).args(["fetch"]).run();
+        assert_eq!(output.status, Some(0), "{name}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn other_bytes_are_refused_by_every_way() {
+    let change = |(line, archive): &mut Foo| {
+        let evil = b"pub fn name() -> &'static str { \"evil\" }";
+        *archive = crate_with_changed_file(archive, "src/lib.rs", evil);
+        line["cksum"] = Digest::of(archive).to_string().into();
+    };
+    refused_by_every_way(change, "it was tampered with");
+}
+
+#[test]
+fn other_bytes_with_the_signed_checksum_are_refused_by_every_way() {
+    let change = |(_, archive): &mut Foo| {
+        let evil = b"pub fn name() -> &'static str { \"evil\" }";
+        *archive = crate_with_changed_file(archive, "src/lib.rs", evil);
+    };
+    // Upstream's own check comes first.
+    refused_by_every_way(change, "failed to verify the checksum of `foo");
+}
+
+#[test]
+fn added_feature_is_refused_by_every_way() {
+    let change = |(line, _): &mut Foo| line["features"] = json!({ "extra": [] });
+    refused_by_every_way(change, "it was tampered with");
+}
+
+#[test]
+fn stripped_signature_is_refused_by_every_way() {
+    refused_by_every_way(strip, "version 1.0.0 is not signed");
+}
+
+#[test]
+fn index_in_git_is_a_registry_of_its_own() {
+    let world = World::with_foo(["1.0.0"]);
+    let user = world.sandbox.home("user-of-git");
+    user.use_keys(&world.keys);
+    let mut served = honest(&world);
+    let index = format!("file://{}", user.path().join("git-index").display());
+    user.add_config(&format!("[registries.demo]\nindex = \"{index}\""));
+    let identity = RegistryId::from_index_url(&index).unwrap();
+    let (name, version) = ("foo", "1.0.0");
+    let fields = world.registry.signed_fields_for(
+        &identity,
+        name,
+        version,
+        &world.identity(),
+        &world.secret_key(),
+    );
+    served.0["key_locator"] = fields["key_locator"].clone();
+    served.0["signature"] = fields["signature"].clone();
+    assert_eq!(git_index(user.path(), &served), index);
+    let output = run(&world, &user).succeeded();
+    assert_eq!(output.stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn dependency_from_another_registry_is_signed_for() {
+    let world = World::with_foo(["1.0.0"]);
+    let other = Registry::start(&world.sandbox);
+    let known = format!("[registries.other]\nindex = \"{}\"\n", other.index_url());
+    let token = other.token("octocat");
+    world
+        .octocat
+        .add_config(&format!("{known}token = \"{token}\""));
+    world.user.add_config(&known);
+    let bar = world.library("bar", "1.0.0").dependency("foo", "1").write();
+    let publish = ["publish", "--no-verify", "--registry", "other"];
+    world
+        .octocat
+        .cargo(&consign(), &bar)
+        .args(publish)
+        .run()
+        .succeeded();
+
+    world
+        .sandbox
+        .package("app")
+        .dependency_line("bar = { version = \"1\", registry = \"other\" }")
+        .program("println!(\"{}\", bar::name());")
+        .write();
+    let app = world.sandbox.path().join("app");
+    let args = ["run", "--quiet", "--require-signatures"];
+    assert_eq!(world.cargo(&app, args).succeeded().stdout, "bar 1.0.0\n");
+
+    // The same name from elsewhere is another dependency.
+    other.edit_line("bar", "1.0.0", |line| {
+        line["deps"][0]["registry"] = Value::Null;
+    });
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
+    world.cargo(&app, args).failed();
+}
+
+#[test]
+fn vendored_packages_are_refused_when_signatures_are_required() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    let config = world
+        .cargo(&app, ["vendor", "--require-signatures"])
+        .succeeded()
+        .stdout;
+    fs::create_dir(app.join(".cargo")).unwrap();
+    fs::write(app.join(".cargo/config.toml"), config).unwrap();
+    world.cargo(&app, ["build"]).succeeded();
+    fs::remove_dir_all(app.join("target")).unwrap();
+    // A vendored folder keeps no signatures, so nothing in it can be accepted.
+    let output = world
+        .cargo(&app, ["build", "--require-signatures"])
+        .failed();
+    assert!(output.stderr.contains("is not signed"), "{}", output.stderr);
+}

@@ -1,0 +1,182 @@
+//! A key that its owner has deleted at the provider, and an account that is gone.
+
+use std::fs;
+
+use expect_test::expect;
+
+use crate::World;
+use crate::refuse::other_key;
+
+/// `foo` in two versions; 1.0.1 is signed with a key that octocat does not publish any more.
+fn with_newer_version_of_a_withdrawn_key() -> World {
+    let world = World::new();
+    let folder = world.octocat.path().join("signing/keys/github/octocat");
+    world.publish(world.library("foo", "1.0.1"));
+    fs::remove_dir_all(folder).unwrap();
+    // Publishes the new key in the old one's place.
+    world.make_key(&world.octocat, "octocat");
+    world.publish(world.library("foo", "1.0.0"));
+    world
+}
+
+#[test]
+fn withdrawn_key_makes_an_older_version_be_taken() {
+    let world = with_newer_version_of_a_withdrawn_key();
+    let app = world.app();
+    let output = world.fetch(&app).succeeded().normalised();
+    expect![[r#"
+            Updating `demo` index
+        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+             Locking 1 package to latest Rust 1.95.0 compatible version
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+    "#]].assert_eq(&output.stderr);
+    assert_eq!(world.locked(&app, "foo"), "1.0.0");
+}
+
+#[test]
+fn withdrawn_key_is_passed_over_where_nothing_is_required() {
+    let world = with_newer_version_of_a_withdrawn_key();
+    let app = world.app();
+    world.cargo(&app, ["fetch"]).succeeded();
+    assert_eq!(world.locked(&app, "foo"), "1.0.0");
+}
+
+#[test]
+fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    // Somebody else, who builds from the same lockfile after the key was deleted.
+    world
+        .keys
+        .publish("octocat", &other_key("octocat").public_armored());
+    let other = world.sandbox.home("other");
+    other.use_registry(&world.registry, None);
+    other.use_keys(&world.keys);
+    let output = other
+        .cargo(&consign_testbed::consign(), &app)
+        .args(["fetch", "--locked"])
+        .run()
+        .failed()
+        .normalised();
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`)
+        error: failed to unpack package `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          refusing `foo v1.0.0 (registry `demo`)`: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+
+          help: do not build it before you have asked GitHub user @octocat whether they signed it
+    "#]].assert_eq(&output.stderr);
+}
+
+#[test]
+fn account_that_does_not_exist_is_refused() {
+    let world = World::with_foo(["1.0.0"]);
+    world.keys.withdraw("octocat");
+    expect![[r#"
+            Updating `demo` index
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as GitHub user @octocat, and there is no such account
+        error: failed to select a version for the requirement `foo = "^1"`
+          version 1.0.0 is signed as GitHub user @octocat, and there is no such account
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+    "#]].assert_eq(&world.refusal(&world.app()));
+}
+
+#[test]
+fn account_that_goes_away_leaves_what_was_known_good() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    world.keys.withdraw("octocat");
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
+    world.fetch(&app).succeeded();
+}
+
+#[test]
+fn account_that_removed_all_its_keys_is_refused() {
+    let world = World::with_foo(["1.0.0"]);
+    // What GitHub answers, to the byte.
+    world.keys.publish(
+        "octocat",
+        include_str!("../../crates/identity/tests/data/github-no-keys.asc"),
+    );
+    expect![[r#"
+            Updating `demo` index
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        error: failed to select a version for the requirement `foo = "^1"`
+          version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+    "#]].assert_eq(&world.refusal(&world.app()));
+}
+
+#[test]
+fn key_that_was_made_after_the_signature_is_refused() {
+    let world = World::new();
+    let folder = world.library("foo", "1.0.0").write();
+    world
+        .octocat
+        .cargo(&consign_testbed::consign(), &folder)
+        .args(["publish", "--no-verify"])
+        .env("SOURCE_DATE_EPOCH", "1000000000")
+        .run()
+        .succeeded();
+    expect![[r#"
+            Updating `demo` index
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
+        error: failed to select a version for the requirement `foo = "^1"`
+          version 1.0.0 is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+    "#]].assert_eq(&world.refusal(&world.app()));
+}
+
+#[test]
+fn version_of_a_withdrawn_key_that_is_asked_for_by_name_is_refused() {
+    let world = with_newer_version_of_a_withdrawn_key();
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    let args = ["update", "foo", "--precise", "1.0.1"];
+    let output = world.cargo(&app, args).failed().normalised();
+    expect![[r#"
+            Updating `demo` index
+        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        error: failed to select a version for the requirement `foo = "^1"`
+          version 1.0.1 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+    "#]].assert_eq(&output.stderr);
+    assert_eq!(world.locked(&app, "foo"), "1.0.0");
+}
+
+#[test]
+fn withdrawal_is_noticed_when_a_remembered_answer_is_old() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    world
+        .keys
+        .publish("octocat", &other_key("octocat").public_armored());
+    for answer in fs::read_dir(world.user.path().join("signing/answers")).unwrap() {
+        let path = answer.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let asked = json["asked"].as_u64().unwrap();
+        json["asked"] = (asked - 8 * 24 * 60 * 60).into();
+        fs::write(path, json.to_string()).unwrap();
+    }
+    // What is in the lockfile is built as before: nobody is asked.
+    let asked = world.keys.requests().len();
+    world
+        .cargo(&app, ["build", "--locked", "--require-signatures"])
+        .succeeded();
+    assert_eq!(world.keys.requests().len(), asked);
+    // What is resolved anew is not.
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
+    world.fetch(&app).failed();
+}
