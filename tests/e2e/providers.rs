@@ -291,6 +291,7 @@ fn folder_can_be_a_provider() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as GitHub user @octocat, and there is no such account
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as GitHub user @octocat, and there is no such account
         location searched: `demo` index

@@ -37,6 +37,7 @@ fn every_refused_version_is_listed_with_its_reason() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`
@@ -371,6 +372,7 @@ fn signature_for_another_registry_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed for another registry: for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
+        help: a signature is good in one registry only; if this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed for another registry: for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
         location searched: `demo` index
@@ -425,6 +427,7 @@ fn strangers_key_that_claims_the_identity_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
         location searched: `demo` index

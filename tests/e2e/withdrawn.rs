@@ -27,6 +27,7 @@ fn withdrawn_key_makes_an_older_version_be_taken() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
              Locking 1 package to latest Rust 1.95.0 compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
@@ -80,6 +81,7 @@ fn account_that_does_not_exist_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as GitHub user @octocat, and there is no such account
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as GitHub user @octocat, and there is no such account
         location searched: `demo` index
@@ -108,6 +110,7 @@ fn account_that_removed_all_its_keys_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
         location searched: `demo` index
@@ -129,6 +132,7 @@ fn key_that_was_made_after_the_signature_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
         location searched: `demo` index
@@ -146,6 +150,7 @@ fn version_of_a_withdrawn_key_that_is_asked_for_by_name_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+        help: do not build it before you have asked GitHub user @octocat whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.1 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
         location searched: `demo` index

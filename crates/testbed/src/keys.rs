@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// What the server answers to a question.
@@ -82,6 +82,8 @@ impl Reply {
 pub struct KeyServer {
     address: SocketAddr,
     shared: Arc<Shared>,
+    /// The thread that listens, until the server is stopped.
+    listener: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +102,7 @@ impl KeyServer {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let server = Arc::clone(&shared);
-        thread::spawn(move || {
+        let listener = thread::spawn(move || {
             for connection in listener.incoming() {
                 if server.stopped.load(Ordering::SeqCst) {
                     return;
@@ -112,7 +114,11 @@ impl KeyServer {
                 }
             }
         });
-        KeyServer { address, shared }
+        KeyServer {
+            address,
+            shared,
+            listener: Mutex::new(Some(listener)),
+        }
     }
 
     /// Where the keys are: `http://127.0.0.1:PORT/{user}.gpg`.
@@ -143,15 +149,15 @@ impl KeyServer {
 
     /// Stops listening: connections are refused from now on.
     pub fn stop(&self) {
-        if !self.shared.stopped.swap(true, Ordering::SeqCst) {
-            // The listener looks up when somebody comes, and then goes away.
-            drop(TcpStream::connect(self.address));
-            for connection in self.shared.connections.lock().unwrap().drain(..) {
-                let _ = connection.shutdown(Shutdown::Both);
-            }
-            while TcpStream::connect(self.address).is_ok() {
-                thread::sleep(Duration::from_millis(5));
-            }
+        let Some(listener) = self.listener.lock().unwrap().take() else {
+            return;
+        };
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // The listener looks up when somebody comes, and then goes away.
+        drop(TcpStream::connect(self.address));
+        listener.join().unwrap();
+        for connection in self.shared.connections.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
         }
     }
 }
