@@ -61,9 +61,13 @@ fn new(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
         "Created",
         format!("signing key {} of {who}", key.fingerprint()),
     )?;
+    let place = match keys::page(gctx, &identity)? {
+        Some(page) => format!("at {page}"),
+        None => "where its provider looks for keys".to_owned(),
+    };
     gctx.shell().note(format!(
         "the secret half is in `{}`\n\
-         publish the other half under the account `{identity}`: `cargo key show {identity}` prints it",
+         publish the other half {place}: `cargo key show {identity}` prints it",
         path.display()
     ))
 }
@@ -109,10 +113,6 @@ fn show(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
 }
 
 fn identity(args: &ArgMatches, name: &str) -> CargoResult<Option<Identity>> {
-    args.get_one::<String>(name)
-        .map(|text| {
-            text.parse()
-                .with_context(|| format!("`{text}` is not an identity, such as `github:octocat`"))
-        })
-        .transpose()
+    let text = args.get_one::<String>(name);
+    Ok(text.map(|text| text.parse()).transpose()?)
 }

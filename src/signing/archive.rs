@@ -52,12 +52,13 @@ impl<'a> CheckedArchive<'a> {
             let found = digest(file)?;
             if found != *signature.cksum() {
                 let locator = signature.locator();
+                let cache = gctx.registry_cache_path().into_path_unlocked();
                 return Err(report::other_bytes(
                     id,
-                    &format!("{}:{}", locator.provider(), locator.user()),
+                    format!("`{}:{}`", locator.provider(), locator.user()),
                     signature.cksum(),
                     found,
-                    format!("`{}` from the cache", id.tarball_name()),
+                    cache.join("*").join(id.tarball_name()).display(),
                 ));
             }
         }

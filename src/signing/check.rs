@@ -7,13 +7,13 @@ use std::num::NonZero;
 use std::thread;
 
 use consign_identity::Identity;
-use consign_policy::{Choice, Effective, Finding, Mismatch, Verdict};
+use consign_policy::{Choice, Effective, Finding, Level, Mismatch, Verdict};
 use consign_statement::{Claim, RegistryId, Release, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
-use super::report;
+use super::report::{self, Rule};
 use crate::core::{PackageId, SourceId};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::{CargoResult, GlobalContext};
@@ -123,17 +123,26 @@ pub(super) fn refused(
     required: &Effective,
 ) -> CargoResult<anyhow::Error> {
     let policy = gctx.signing.policy(gctx)?;
-    let source = id.source_id();
+    let rule = rule(gctx, id.source_id(), required);
+    Ok(report::refused(id, finding, policy, &rule))
+}
+
+/// The rule for what comes from `source`, in words.
+pub(super) fn rule(gctx: &GlobalContext, source: SourceId, required: &Effective) -> Rule {
     let name = match source.is_crates_io() {
         true => Some(CRATES_IO_REGISTRY),
         false => source.alt_registry_key(),
     };
-    let allow = match name {
-        Some(name) => format!("signing.registries.{name}.unsigned"),
-        None => "signing.unsigned".to_owned(),
-    };
-    let required_by = required.origin.as_deref();
-    Ok(report::refused(id, finding, policy, required_by, &allow))
+    Rule {
+        required_by: (required.level == Level::Deny)
+            .then(|| required.origin.clone())
+            .flatten(),
+        setting: match name {
+            Some(name) => format!("signing.registries.{name}.unsigned"),
+            None => "signing.unsigned".to_owned(),
+        },
+        file: gctx.diagnostic_home_config(),
+    }
 }
 
 /// One warning for each provider that could not be asked.
@@ -141,8 +150,7 @@ pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoRes
     let Finding::Unchecked { signer, why, .. } = finding else {
         return Ok(());
     };
-    let policy = gctx.signing.policy(gctx)?;
-    let warning = report::unanswered(&policy.display(signer), why);
+    let warning = report::unanswered(signer, why);
     let provider = signer.provider().to_owned();
     gctx.signing.warn_once(gctx, provider, warning)
 }

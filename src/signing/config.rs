@@ -198,12 +198,20 @@ impl Policy {
             let ids = if name == CRATES_IO_REGISTRY {
                 vec![RegistryId::crates_io()]
             } else {
-                let mut indexes = vec![gctx.get_registry_index(name).with_context(|| {
-                    format!(
-                        "`signing.registries.{name}` in {} is for a registry that is not configured",
+                let mut indexes = Vec::new();
+                if gctx
+                    .get::<Option<String>>(&format!("registries.{name}.index"))?
+                    .is_some()
+                {
+                    indexes.push(gctx.get_registry_index(name)?);
+                } else {
+                    // Some other project may know it; but the name may also be misspelt.
+                    gctx.shell().warn(format!(
+                        "`signing.registries.{name}` in {} is for a registry that is not \
+                         configured here",
                         place.origin
-                    )
-                })?];
+                    ))?;
+                }
                 for file in gctx.load_values_unmerged()? {
                     if let Some(index) = registry_index(&file, name) {
                         indexes.push(index.into_url()?);

@@ -27,6 +27,8 @@ pub struct Signing {
     passed_over: Mutex<HashMap<PackageId, String>>,
     /// How a package without a signature is treated, for each source that was asked about.
     required: Mutex<HashMap<SourceId, Effective>>,
+    /// What to do about versions that the resolver did not get to see.
+    advice: Mutex<Option<String>>,
     /// What was said once and need not be said again.
     said: Mutex<HashSet<String>>,
     pub(super) answers: Answers,
@@ -113,6 +115,21 @@ impl Signing {
 
     pub(super) fn passed_over(&self, id: PackageId) -> Option<String> {
         lock(&self.passed_over).get(&id).cloned()
+    }
+
+    /// Keeps what to do about a version that the resolver did not get to see, for the error that
+    /// may come of it.
+    pub(super) fn advise(&self, advice: String) {
+        *lock(&self.advice) = Some(advice);
+    }
+
+    /// The error with the advice that was kept, if any.
+    pub(super) fn with_advice(&self, error: anyhow::Error) -> anyhow::Error {
+        match (lock(&self.advice).take(), error.chain().count()) {
+            // An error with causes is printed with them below it, where a line of help would be lost.
+            (Some(advice), 1) => anyhow::format_err!("{error}\n\nhelp: {advice}"),
+            _ => error,
+        }
     }
 
     /// Warns, once a command for everything that is said about `what`.

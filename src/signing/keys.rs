@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
 use consign_identity::openpgp::{OsRng, SecretKey};
+use consign_identity::provider::Provider;
 
 use crate::{CargoResult, GlobalContext};
 
@@ -69,6 +70,13 @@ pub fn create(gctx: &GlobalContext, identity: &Identity) -> CargoResult<StoredKe
         key,
         path,
     })
+}
+
+/// The page at which the owner of `identity` publishes a key by hand, where that is known.
+pub fn page(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<&'static str>> {
+    let policy = gctx.signing.policy(gctx)?;
+    let provider = policy.providers().get(identity.provider());
+    Ok(provider.and_then(Provider::page))
 }
 
 /// The key of `identity`. An error where there is one that cannot be read, or more than one.

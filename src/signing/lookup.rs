@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use consign_identity::Identity;
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer};
 use consign_identity::provider::{Location, Provider};
-use consign_policy::{KeyAnswer, Withdrawn};
+use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
 use consign_statement::{Digest, PublicKey, SignedFields};
 use curl::easy::Easy;
 use curl::multi::{EasyHandle, Multi};
@@ -68,7 +68,7 @@ struct Known {
     /// The last answer that said something.
     remembered: Option<Remembered>,
     /// Why nothing was learnt in this command, and from which address.
-    failed: Option<String>,
+    failed: Option<Unanswered>,
     /// Whether it was asked in this command, and so will not be again.
     asked: bool,
 }
@@ -90,10 +90,10 @@ impl Answers {
             let place = policy
                 .providers()
                 .get(identity.provider())
-                .ok_or_else(|| format!("no identity provider `{}` is known", identity.provider()))
+                .ok_or_else(|| Unanswered::NoProvider(identity.provider().to_owned()))
                 .and_then(|provider| match provider.location(identity.user()) {
                     Ok(location) => Ok((provider, location)),
-                    Err(invalid) => Err(invalid.to_string()),
+                    Err(invalid) => Err(Unanswered::Failed(invalid.to_string())),
                 });
             let (provider, location) = match place {
                 Ok(place) => place,
@@ -133,8 +133,10 @@ impl Answers {
             };
             entry.asked = true;
             match answer {
+                Answer::NoAnswer(NoAnswer::Offline) => entry.failed = Some(Unanswered::Offline),
                 Answer::NoAnswer(why) => {
-                    entry.failed = Some(format!("`{}`: {why}", address(location)));
+                    let why = format!("`{}`: {why}", address(location));
+                    entry.failed = Some(Unanswered::Failed(why));
                 }
                 // Says nothing about keys: what is remembered of the account stays as it was.
                 Answer::NoSuchAccount if entry.remembered.is_some() => {}
@@ -152,7 +154,7 @@ impl Answers {
     pub(super) fn key(&self, identity: &Identity, fields: &SignedFields) -> KeyAnswer {
         let known = lock(&self.known);
         let Some(known) = known.get(identity) else {
-            return KeyAnswer::Unanswered("it was not asked".to_owned());
+            return KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned()));
         };
         let remembered = known.remembered.as_ref().map(|last| &last.answer);
         let found = remembered.and_then(|answer| answer.find(fields.locator.key()));
@@ -167,7 +169,9 @@ impl Answers {
                 KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount)
             }
             (None, Some(_), None) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
-            (None, None, None) => KeyAnswer::Unanswered("it was not asked".to_owned()),
+            (None, None, None) => {
+                KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned()))
+            }
         }
     }
 }

@@ -13,7 +13,8 @@
 //! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
 //! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`resolve`] |
-//! | a package is published | [`sign`] signs it | [`publish`] |
+//! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
+//! | its request is ready | [`sign`] signs it | [`publish`] |
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
 //! asks providers and remembers their answers; [`config`], which reads `[signing]`; [`keys`], the
@@ -40,5 +41,5 @@ pub use archive::{CheckedArchive, downloaded};
 pub use config::Policy;
 pub use context::Signing;
 pub use entry::{Entry, SharedEntry, attach};
-pub use publish::{SignedRequest, sign};
+pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, compiles, named, refusal, settle};

@@ -33,16 +33,23 @@ pub struct SignedRequest {
     fields: Option<SignedFields>,
 }
 
+/// Ends the command before anything is packaged where there is a key that cannot be used, or none and
+/// there must be one. A dry run only says the latter.
+pub fn can_sign(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
+    match signer(gctx)? {
+        Some(_) => Ok(()),
+        None => may_be_unsigned(gctx, dry_run),
+    }
+}
+
 /// Signs `request` and `archive` for `registry`, where there is a key to sign with.
 pub fn sign(
     gctx: &GlobalContext,
     registry: SourceId,
     request: NewCrate,
     archive: &File,
-    dry_run: bool,
 ) -> CargoResult<SignedRequest> {
     let Some(signer) = signer(gctx)? else {
-        may_be_unsigned(gctx, dry_run)?;
         return Ok(SignedRequest {
             request,
             fields: None,

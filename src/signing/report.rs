@@ -4,11 +4,25 @@
 
 use std::fmt::Display;
 
-use consign_policy::{Finding, Withdrawn};
+use consign_policy::{Finding, Unanswered, Withdrawn};
 
 use super::config::Policy;
 
+/// The rule by which a package is judged, in words.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// The place that requires signatures, where one does.
+    pub(super) required_by: Option<String>,
+    /// The setting that lifts the requirement for this registry.
+    pub(super) setting: String,
+    /// The file that it belongs in.
+    pub(super) file: String,
+}
+
 /// What is wrong with a release, as the rest of a sentence that begins with its name.
+///
+/// Who signed is named the way messages name people only where that is verified; otherwise the
+/// identity is quoted as the claim that it is.
 pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
     match finding {
         Finding::Verified(published) => {
@@ -22,24 +36,22 @@ pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
         Finding::WrongSigner { signed_for, in_use } => {
             format!("is signed for another registry: for `{signed_for}`, not for `{in_use}`")
         }
-        Finding::WithdrawnKey { signer, key, how } => {
-            let who = policy.display(signer);
-            match how {
-                Withdrawn::NotPublished => {
-                    format!("is signed with a key that {who} does not publish: {key}")
-                }
-                Withdrawn::NoSuchAccount => {
-                    format!("is signed as {who}, and there is no such account")
-                }
-                Withdrawn::Fault(fault) => {
-                    format!("is signed with a key of {who} that does not count: {fault} ({key})")
-                }
-                _ => format!("is signed with a key of {who} that does not count: {key}"),
+        Finding::WithdrawnKey { signer, key, how } => match how {
+            Withdrawn::NotPublished => {
+                format!(
+                    "is signed as `{signer}` with a key that this account does not publish: {key}"
+                )
             }
-        }
+            Withdrawn::NoSuchAccount => {
+                format!("is signed as `{signer}`, and there is no such account")
+            }
+            Withdrawn::Fault(fault) => {
+                format!("is signed as `{signer}` with a key that does not count: {fault} ({key})")
+            }
+            _ => format!("is signed as `{signer}` with a key that does not count: {key}"),
+        },
         Finding::Unchecked { signer, why, .. } => format!(
-            "is signed as {}, and whether the key is theirs could not be found out: {why}",
-            policy.display(signer)
+            "is signed as `{signer}`, and whether the key is theirs could not be found out: {why}"
         ),
         Finding::Tampered(how) => format!("was tampered with: {how}"),
         _ => "cannot be accepted".to_owned(),
@@ -47,26 +59,63 @@ pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
 }
 
 /// What to do about it.
-fn help(finding: &Finding, policy: &Policy, allow: &str) -> String {
+fn help(finding: &Finding, rule: &Rule) -> String {
     match finding {
-        Finding::Unsigned { .. } => format!(
-            "choose a version that is signed, ask its authors to sign, \
-             or accept it unsigned with `{allow} = \"allow\"`"
-        ),
+        Finding::Unsigned { .. } => help_unsigned(rule),
         Finding::WrongSigner { signed_for, .. } => format!(
             "a signature is good in one registry only; if this is meant to be a mirror of \
              `{signed_for}`, configure it as a replacement of that source"
         ),
         Finding::WithdrawnKey { signer, .. } => format!(
-            "do not build it before you have asked {} whether they signed it",
-            policy.display(signer)
+            "do not build it before you have asked whoever owns `{signer}` whether they signed it"
         ),
-        Finding::Unchecked { .. } => {
-            "check the network connection and the address, and try again".to_owned()
-        }
+        Finding::Unchecked { why, .. } => match why {
+            Unanswered::Offline => {
+                "run the command once with the network, so that the key can be asked for".to_owned()
+            }
+            Unanswered::NoProvider(name) => {
+                format!("say where its keys are, with `signing.identities.{name}.keys`")
+            }
+            _ => "see whether the address is right and can be reached, and try again".to_owned(),
+        },
         _ => "do not build it: what the registry, a mirror or a cache serves is not what was \
               published. Tell the registry and the package's authors"
             .to_owned(),
+    }
+}
+
+/// What to do about a package that is not signed.
+pub(super) fn help_unsigned(rule: &Rule) -> String {
+    const FLAG: &str = "`--require-signatures`";
+    let Rule {
+        required_by,
+        setting,
+        file,
+    } = rule;
+    let lift = match required_by.as_deref() {
+        Some(FLAG) => format!("leave out {FLAG}"),
+        _ => format!("accept it unsigned with `{setting} = \"allow\"` in `{file}`"),
+    };
+    format!("choose a version that is signed, ask its authors to sign, or {lift}")
+}
+
+/// The reason for which an unsigned version is no candidate.
+pub(super) fn not_admitted(finding: &Finding, policy: &Policy, rule: &Rule) -> String {
+    format!("{}{}", reason(finding, policy), required(rule, ", and "))
+}
+
+/// The warning for versions that a command which names a package does not look at.
+pub(super) fn left_out(name: impl Display, rule: &Rule) -> String {
+    format!(
+        "versions of `{name}` that are not signed are left out{}",
+        required(rule, ": ")
+    )
+}
+
+fn required(rule: &Rule, before: &str) -> String {
+    match &rule.required_by {
+        Some(place) => format!("{before}signatures are required by {place}"),
+        None => String::new(),
     }
 }
 
@@ -75,26 +124,23 @@ pub(super) fn refused(
     package: impl Display,
     finding: &Finding,
     policy: &Policy,
-    required_by: Option<&str>,
-    allow: &str,
+    rule: &Rule,
 ) -> anyhow::Error {
-    let required = match (finding, required_by) {
-        (Finding::Unsigned { .. } | Finding::Unchecked { .. }, Some(origin)) => {
-            format!("\nsignatures are required by {origin}")
-        }
+    let required = match finding {
+        Finding::Unsigned { .. } | Finding::Unchecked { .. } => required(rule, "\n"),
         _ => String::new(),
     };
     anyhow::format_err!(
         "refusing `{package}`: it {}{required}\n\nhelp: {}",
         reason(finding, policy),
-        help(finding, policy, allow)
+        help(finding, rule)
     )
 }
 
 /// The error for bytes that are not those which were signed.
 pub(super) fn other_bytes(
     package: impl Display,
-    signer: &str,
+    signer: impl Display,
     wanted: impl Display,
     found: impl Display,
     file: impl Display,
@@ -103,17 +149,22 @@ pub(super) fn other_bytes(
         "refusing `{package}`: its archive is not the one that {signer} signed\n\
          signed: {wanted}\n\
          found:  {found}\n\n\
-         help: remove {file} to have it downloaded again; if the error stays, \
+         help: remove `{file}`, so that it is downloaded again; if the error stays, \
          tell the registry and the package's authors"
     )
 }
 
 /// The warning for a version that the resolver goes on without.
-pub(super) fn passed_over(package: impl Display, finding: &Finding, policy: &Policy) -> String {
+pub(super) fn passed_over(
+    package: impl Display,
+    finding: &Finding,
+    policy: &Policy,
+    rule: &Rule,
+) -> String {
     format!(
         "`{package}` is passed over: it {}\nhelp: {}",
         reason(finding, policy),
-        help(finding, policy, "signing.unsigned")
+        help(finding, rule)
     )
 }
 
@@ -137,8 +188,8 @@ pub(super) fn accepted_unsigned(packages: &[String]) -> String {
 }
 
 /// The warning for a provider that could not be asked.
-pub(super) fn unanswered(who: &str, why: &str) -> String {
-    format!("could not find out which keys {who} publishes: {why}")
+pub(super) fn unanswered(signer: impl Display, why: impl Display) -> String {
+    format!("could not find out which keys `{signer}` publishes: {why}")
 }
 
 /// What follows the name of a package whose publisher was verified.

@@ -15,10 +15,10 @@
 use consign_policy::{Choice, Finding, Verdict};
 use consign_statement::Claim;
 
-use super::check::{check_all, check_chosen, demand, refused, say_unchecked};
+use super::check::{check_all, check_chosen, demand, refused, rule, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
-use super::report;
+use super::report::{self, Rule};
 use crate::core::registry::PackageRegistry;
 use crate::core::{Package, PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
@@ -28,25 +28,53 @@ use crate::{CargoResult, GlobalContext};
 /// Whether an entry that a source hands on may be a candidate.
 pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> bool {
     // Who asks for rejected versions wants to say why; see `refusal`.
-    kind == QueryKind::RejectedVersions || why_not(gctx, summary.as_summary()).is_none()
+    if kind == QueryKind::RejectedVersions {
+        return true;
+    }
+    let Some(refused) = why_not(gctx, summary.as_summary()) else {
+        return true;
+    };
+    // Whoever looks for a package by a name that may be misspelt (`cargo add`, `cargo info`) would
+    // only be told that there is none.
+    if let (QueryKind::Normalized, Some(rule)) = (kind, &refused.rule) {
+        let name = summary.package_id().name();
+        let warning = report::left_out(name, rule);
+        // A warning that cannot be printed changes nothing.
+        let _ = gctx
+            .signing
+            .warn_once(gctx, format!("left out: {name}"), warning);
+    }
+    false
 }
 
 /// Why a version cannot be chosen, as the rest of a sentence that begins with it.
 pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
-    gctx.and_then(|gctx| why_not(gctx, summary))
-        .unwrap_or_else(|| "is unavailable".to_owned())
+    let refused = gctx.and_then(|gctx| Some((gctx, why_not(gctx, summary)?)));
+    match refused {
+        Some((gctx, refused)) => {
+            if let Some(rule) = refused.rule {
+                gctx.signing.advise(report::help_unsigned(&rule));
+            }
+            refused.reason
+        }
+        None => "is unavailable".to_owned(),
+    }
 }
 
-fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<String> {
+/// Why a version is no candidate.
+struct Refused {
+    reason: String,
+    /// The rule that asks for a signature, where there is none.
+    rule: Option<Rule>,
+}
+
+fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<Refused> {
     let id = summary.package_id();
     if let Some(reason) = gctx.signing.passed_over(id) {
-        return Some(reason);
+        return Some(Refused { reason, rule: None });
     }
     let unsigned = unsigned(summary)?;
-    if summary
-        .checksum()
-        .is_some_and(|c| gctx.signing.was_made_here(c))
-    {
+    if made_here(gctx, summary) {
         return None;
     }
     // A policy that cannot be read has ended the command before this. A registry that has no
@@ -55,16 +83,24 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<String> {
         gctx.signing.policy(gctx),
         gctx.signing.required(gctx, id.source_id()),
     ) else {
-        return Some("comes from a registry whose address cannot be signed".to_owned());
+        let reason = "comes from a registry whose address cannot be signed".to_owned();
+        return Some(Refused { reason, rule: None });
     };
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
-        Verdict::PassOver | Verdict::Refuse => Some(format!(
-            "{}, and signatures are required by {}",
-            report::reason(&unsigned, policy),
-            required.origin.as_deref().unwrap_or("policy")
-        )),
+        Verdict::PassOver | Verdict::Refuse => {
+            let rule = rule(gctx, id.source_id(), &required);
+            let reason = report::not_admitted(&unsigned, policy, &rule);
+            let rule = Some(rule);
+            Some(Refused { reason, rule })
+        }
     }
+}
+
+/// Whether this very command made the package, as `cargo publish` does with those of a workspace.
+fn made_here(gctx: &GlobalContext, summary: &Summary) -> bool {
+    let cksum = summary.checksum();
+    cksum.is_some_and(|cksum| gctx.signing.was_made_here(cksum))
 }
 
 /// The finding of an entry in which there is no signature to be checked. `None` where there is one,
@@ -98,7 +134,7 @@ pub fn settle<'gctx>(
     resolve: impl Fn(&mut PackageRegistry<'gctx>) -> CargoResult<Resolve>,
 ) -> CargoResult<Resolve> {
     loop {
-        let resolved = resolve(registry)?;
+        let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
         let mut unsigned_ones = Vec::new();
         let mut fresh = Vec::new();
         for id in resolved.iter().filter(|id| is_from_registry(*id)) {
@@ -139,11 +175,7 @@ pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
 /// whomever, then it is checked here for the first time.
 pub fn compiles(gctx: &GlobalContext, package: &Package) -> CargoResult<()> {
     let id = package.package_id();
-    let made_here = || {
-        let cksum = package.summary().checksum();
-        cksum.is_some_and(|cksum| gctx.signing.was_made_here(cksum))
-    };
-    if is_from_registry(id) && !made_here() {
+    if is_from_registry(id) && !made_here(gctx, package.summary()) {
         check_chosen(gctx)?;
         let entry = gctx.signing.chosen(id);
         demand(gctx, id, id.source_id(), entry.as_ref())?;
@@ -167,16 +199,17 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         };
         let required = gctx.signing.required(gctx, id.source_id())?;
         let level = required.level;
+        let rule = rule(gctx, id.source_id(), &required);
         let refuse = move || refused(gctx, *id, finding, &required);
         match Verdict::of(finding, level, Choice::Free) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
-            Verdict::PassOver => passed_over.push((*id, finding, refuse)),
+            Verdict::PassOver => passed_over.push((*id, finding, rule, refuse)),
             Verdict::Refuse => return Err(refuse()?),
         }
     }
-    for (id, finding, refuse) in &passed_over {
-        let warning = report::passed_over(id, finding, policy);
+    for (id, finding, rule, refuse) in &passed_over {
+        let warning = report::passed_over(id, finding, policy, rule);
         if !gctx.signing.pass_over(*id, report::reason(finding, policy)) {
             // A `[patch]` or a source that does not ask us first names it in spite of that.
             return Err(refuse()?);
@@ -192,10 +225,7 @@ fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<
     let mut names = Vec::new();
     for summary in summaries {
         let id = summary.package_id();
-        if summary
-            .checksum()
-            .is_some_and(|c| gctx.signing.was_made_here(c))
-        {
+        if made_here(gctx, summary) {
             continue;
         }
         let required = gctx.signing.required(gctx, id.source_id())?;

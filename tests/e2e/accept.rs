@@ -170,10 +170,10 @@ fn offline_build_without_an_answer_says_so() {
         .failed()
         .normalised();
     expect![[r#"
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it was not asked, since the network may not be used (`--offline`)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: the network may not be used
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: run the command once with the network, so that the key can be asked for
     "#]].assert_eq(&output.stderr);
 }
 

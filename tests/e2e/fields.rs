@@ -152,6 +152,8 @@ fn signature_in_a_version_of_the_format_that_is_not_known_counts_as_unsigned() {
           version 1.0.0 counts as not signed (its signature is in version 2 of the format; this Consign reads version 1), and signatures are required by `--require-signatures`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]].assert_eq(&world.refusal(&app));
     let output = world.cargo(&app, ["fetch"]).succeeded();
     assert!(!output.stderr.contains("published by"), "{}", output.stderr);

@@ -253,11 +253,28 @@ fn refusal_says_how_to_accept_what_is_in_the_lockfile() {
           version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/homes/user/config.toml`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
     "#]]
     .assert_eq(&world.cargo(&app, ["build"]).failed().normalised().stderr);
     // And as it says, it is.
     let allow = "signing.registries.demo.unsigned = \"allow\"";
     world.cargo(&app, ["build", "--config", allow]).succeeded();
+}
+
+/// Another project may know the registry, so it is no fault; but the name may also be misspelt.
+#[test]
+fn rule_for_a_registry_that_nobody_knows_is_said() {
+    let (world, app) = unsigned();
+    project_config(&app, "[signing.registries.nowhere]\nunsigned = \"deny\"");
+    let output = world.cargo(&app, ["fetch"]).succeeded().normalised();
+    expect![[r#"
+        warning: `signing.registries.nowhere` in `[SANDBOX]/app/.cargo/config.toml` is for a registry that is not configured here
+            Updating `demo` index
+             Locking 1 package to latest Rust 1.95.0 compatible version
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`)
+    "#]].assert_eq(&output.stderr);
 }
 
 #[test]
@@ -272,7 +289,6 @@ fn faults_in_configuration_name_setting_and_file() {
         "[signing]\nrequire-signatures = \"yes\"",
         "signing = \"deny\"",
         "[signing.registries.demo]\nunsigend = \"deny\"",
-        "[signing.registries.nowhere]\nunsigned = \"deny\"",
         "[signing.registries]\ndemo = \"deny\"",
         "[signing.identities.corp]\ndisplay = \"Corp user @{user}\"",
         "[signing.identities.corp]\nkeys = \"http://keys.example/{user}.gpg\"",
@@ -325,12 +341,6 @@ fn faults_in_configuration_name_setting_and_file() {
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
         help: the settings there are `unsigned`
-
-        # [signing.registries.nowhere] unsigned = "deny"
-        error: `signing.registries.nowhere` in `[SANDBOX]/app/.cargo/config.toml` is for a registry that is not configured
-
-        Caused by:
-          registry index was not found in any configuration: `nowhere`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
@@ -413,10 +423,6 @@ fn identity_that_is_none_is_said_when_publishing() {
         .failed()
         .normalised();
     expect![[r#"
-            Updating `demo` index
-           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-            Packaged 4 files, [SIZE]
-           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
         error: invalid `signing.identity` in `[SANDBOX]/homes/octocat/config.toml`
 
         Caused by:
@@ -474,6 +480,8 @@ fn project_does_not_say_who_publishes() {
     expect![[r#"
         `signing.identity` in `[SANDBOX]/foo-1.0.0/.cargo/config.toml` is ignored: who publishes is not for a project to say
         help: set it in `[SANDBOX]/homes/octocat/config.toml`
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
             Packaged 4 files, [SIZE]
            Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
              Signing foo v1.0.0 as GitHub user @octocat

@@ -37,11 +37,11 @@ fn two_ways(world: &World) -> String {
 #[test]
 fn web_page_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::body(
         "<!DOCTYPE html><html><body>Sign in</body></html>",
     )));
@@ -50,22 +50,22 @@ fn web_page_is_no_answer() {
 #[test]
 fn empty_body_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::body("")));
 }
 
 #[test]
 fn other_text_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::body("rate limit exceeded")));
 }
 
@@ -75,33 +75,33 @@ fn half_a_key_is_no_answer() {
     let key = world.secret_key().public_armored();
     world.keys.publish("octocat", &key[..key.len() / 2]);
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&two_ways(&world));
 }
 
 #[test]
 fn failure_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::status(500)));
 }
 
 #[test]
 fn too_many_questions_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::status(429)));
 }
 
@@ -115,11 +115,11 @@ fn redirect_is_not_followed() {
         Reply::status(302).header("location", "/elsewhere.gpg"),
     );
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&two_ways(&world));
     assert!(
         world
@@ -133,22 +133,22 @@ fn redirect_is_not_followed() {
 #[test]
 fn ten_megabytes_are_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::body(vec![b'a'; 10 << 20])));
 }
 
 #[test]
 fn endless_body_is_no_answer() {
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&told(Reply::endless()));
 }
 
@@ -188,11 +188,11 @@ fn unreachable_host_is_no_answer() {
     let world = World::with_foo(["1.0.0"]);
     world.keys.stop();
     expect![[r#"
-        warning: could not find out which keys GitHub user @octocat publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
+        warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&two_ways(&world));
 }
 
@@ -290,10 +290,10 @@ fn folder_can_be_a_provider() {
     let refusal = fetch().failed().normalised().stderr;
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as GitHub user @octocat, and there is no such account
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed as GitHub user @octocat, and there is no such account
+          version 1.0.0 is signed as `github:octocat`, and there is no such account
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&refusal);
@@ -307,10 +307,10 @@ fn folder_can_be_a_provider() {
     fs::remove_file(app.join("Cargo.lock")).unwrap();
     expect![[r#"
             Updating `demo` index
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as GitHub user @octocat, and whether the key is theirs could not be found out: `[SANDBOX]/keys/octocat.asc`: it could not be asked: No such file or directory (os error 2)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `[SANDBOX]/keys/octocat.asc`: it could not be asked: No such file or directory (os error 2)
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&fetch().failed().normalised().stderr);
 }
 
@@ -356,10 +356,10 @@ fn provider_that_nobody_knows_here_is_no_answer() {
         line["signature"] = fields["signature"].clone();
     });
     expect![[r#"
-        warning: could not find out which keys corp:jane publishes: no identity provider `corp` is known
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as corp:jane, and whether the key is theirs could not be found out: no identity provider `corp` is known
+        warning: could not find out which keys `corp:jane` publishes: no identity provider `corp` is known
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `corp:jane`, and whether the key is theirs could not be found out: no identity provider `corp` is known
         signatures are required by `--require-signatures`
 
-        help: check the network connection and the address, and try again
+        help: say where its keys are, with `signing.identities.corp.keys`
     "#]].assert_eq(&two_ways(&world));
 }

@@ -205,22 +205,18 @@ fn publishing_without_a_key_can_be_forbidden() {
             .run()
     };
     expect![[r#"
-            Updating `demo` index
-           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-            Packaged 4 files, [SIZE]
-           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
         error: there is no signing key, and `[SANDBOX]/homes/nobody/config.toml` forbids to publish without one
 
         help: make one with `cargo key new --sign-as github:USER`
     "#]].assert_eq(&publish(&[]).failed().normalised().stderr);
     expect![[r#"
+        warning: there is no signing key, and `[SANDBOX]/homes/nobody/config.toml` forbids to publish without one
+
+        help: make one with `cargo key new --sign-as github:USER`
             Updating `demo` index
            Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
             Packaged 4 files, [SIZE]
            Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-        warning: there is no signing key, and `[SANDBOX]/homes/nobody/config.toml` forbids to publish without one
-
-        help: make one with `cargo key new --sign-as github:USER`
         warning: aborting upload due to dry run
     "#]].assert_eq(&publish(&["--dry-run"]).succeeded().normalised().stderr);
     assert!(!world.registry.crate_path("foo", "1.0.0").exists());

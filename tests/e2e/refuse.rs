@@ -20,6 +20,8 @@ fn unsigned_package_is_refused_when_signatures_are_required() {
           version 1.0.0 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.refusal(&world.app()));
 }
@@ -36,14 +38,16 @@ fn every_refused_version_is_listed_with_its_reason() {
         .publish("octocat", &other_key("octocat").public_armored());
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+          version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`
           version 1.0.2 counts as not signed (its signature is in version 2 of the format; this Consign reads version 1), and signatures are required by `--require-signatures`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]].assert_eq(&world.refusal(&world.app()));
 }
 
@@ -63,6 +67,8 @@ fn unsigned_package_in_the_lockfile_is_refused() {
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]]
     .assert_eq(&output.stderr);
 }
@@ -84,6 +90,8 @@ fn dependency_that_is_unsigned_is_refused_with_who_wants_it() {
         location searched: `demo` index
         required by package `bar v1.0.0 (registry `demo`)`
             ... which satisfies dependency `bar = "^1"` of package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.refusal(&world.app_with("bar", "1")));
 }
@@ -153,11 +161,11 @@ fn edited_crate_in_the_cache_is_refused() {
           failed to unpack package `foo v1.0.0 (registry `demo`)`
 
         Caused by:
-          refusing `foo v1.0.0 (registry `demo`)`: its archive is not the one that github:octocat signed
+          refusing `foo v1.0.0 (registry `demo`)`: its archive is not the one that `github:octocat` signed
           signed: [SHA256]
           found:  [SHA256]
 
-          help: remove `foo-1.0.0.crate` from the cache to have it downloaded again; if the error stays, tell the registry and the package's authors
+          help: remove `[SANDBOX]/homes/user/registry/cache/*/foo-1.0.0.crate`, so that it is downloaded again; if the error stays, tell the registry and the package's authors
     "#]].assert_eq(&output.stderr);
     // It is not the flag that makes the difference.
     world.cargo(&app, ["build", "--locked"]).failed();
@@ -189,11 +197,11 @@ fn vendoring_from_an_edited_cache_is_refused() {
           failed to unpack package `foo v1.0.0 (registry `demo`)`
 
         Caused by:
-          refusing `foo v1.0.0 (registry `demo`)`: its archive is not the one that github:octocat signed
+          refusing `foo v1.0.0 (registry `demo`)`: its archive is not the one that `github:octocat` signed
           signed: [SHA256]
           found:  [SHA256]
 
-          help: remove `foo-1.0.0.crate` from the cache to have it downloaded again; if the error stays, tell the registry and the package's authors
+          help: remove `[SANDBOX]/homes/user/registry/cache/*/foo-1.0.0.crate`, so that it is downloaded again; if the error stays, tell the registry and the package's authors
     "#]].assert_eq(&output.stderr);
 }
 
@@ -408,6 +416,8 @@ fn stripped_signature_is_refused() {
           version 1.0.0 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.refusal(&world.app()));
 }
@@ -426,10 +436,10 @@ fn strangers_key_that_claims_the_identity_is_refused() {
     });
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+          version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&world.refusal(&world.app()));
@@ -463,7 +473,7 @@ fn unsigned_program_is_not_installed_when_signatures_are_required() {
         error: refusing `tool v1.0.0 (registry `demo`)`: it is not signed
         signatures are required by `--require-signatures`
 
-        help: choose a version that is signed, ask its authors to sign, or accept it unsigned with `signing.registries.demo.unsigned = "allow"`
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
     "#]].assert_eq(&output.stderr);
 }
 
@@ -548,4 +558,30 @@ fn unpacked_package_that_is_unsigned_is_not_compiled_when_signatures_are_require
     world
         .cargo(&app, ["build", "--offline", "--require-signatures"])
         .failed();
+}
+
+/// `cargo add` and `cargo info` look for a package by name: that it is there, and not signed, is
+/// another answer than that there is none.
+#[test]
+fn looking_for_an_unsigned_package_says_that_it_is_not_signed() {
+    let world = World::new();
+    world.publish_unsigned(world.library("bar", "1.0.0"));
+    world.publish(world.library("foo", "1.0.0"));
+    let app = world.app();
+    for command in ["info", "add"] {
+        let output = world
+            .cargo(
+                &app,
+                [command, "--registry", "demo", "--require-signatures", "bar"],
+            )
+            .failed();
+        assert!(
+            output.stderr.contains(
+                "warning: versions of `bar` that are not signed are left out: \
+                 signatures are required by `--require-signatures`"
+            ),
+            "{}",
+            output.stderr
+        );
+    }
 }

@@ -26,8 +26,8 @@ fn withdrawn_key_makes_an_older_version_be_taken() {
     let output = world.fetch(&app).succeeded().normalised();
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
              Locking 1 package to latest Rust 1.95.0 compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
@@ -68,9 +68,9 @@ fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
         error: failed to unpack package `foo v1.0.0 (registry `demo`)`
 
         Caused by:
-          refusing `foo v1.0.0 (registry `demo`)`: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+          refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
 
-          help: do not build it before you have asked GitHub user @octocat whether they signed it
+          help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
     "#]].assert_eq(&output.stderr);
 }
 
@@ -80,10 +80,10 @@ fn account_that_does_not_exist_is_refused() {
     world.keys.withdraw("octocat");
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as GitHub user @octocat, and there is no such account
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed as GitHub user @octocat, and there is no such account
+          version 1.0.0 is signed as `github:octocat`, and there is no such account
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&world.refusal(&world.app()));
@@ -109,10 +109,10 @@ fn account_that_removed_all_its_keys_is_refused() {
     );
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+          version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&world.refusal(&world.app()));
@@ -131,10 +131,10 @@ fn key_that_was_made_after_the_signature_is_refused() {
         .succeeded();
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed with a key of GitHub user @octocat that does not count: the signature is dated before the key was made (ed25519:[KEY])
+          version 1.0.0 is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&world.refusal(&world.app()));
@@ -149,10 +149,10 @@ fn version_of_a_withdrawn_key_that_is_asked_for_by_name_is_refused() {
     let output = world.cargo(&app, args).failed().normalised();
     expect![[r#"
             Updating `demo` index
-        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
-        help: do not build it before you have asked GitHub user @octocat whether they signed it
+        warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
         error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.1 is signed with a key that GitHub user @octocat does not publish: ed25519:[KEY]
+          version 1.0.1 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&output.stderr);

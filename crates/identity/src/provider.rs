@@ -27,26 +27,38 @@ enum Kind {
     Own,
 }
 
-/// The providers that need no configuration.
-const PRESETS: [(&str, Kind, &str, &str); 3] = [
-    (
-        "github",
-        Kind::GitHub,
-        "https://github.com/{user}.gpg",
-        "GitHub user @{user}",
-    ),
-    (
-        "gitlab",
-        Kind::GitLab,
-        "https://gitlab.com/{user}.gpg",
-        "GitLab user @{user}",
-    ),
-    (
-        "codeberg",
-        Kind::Forgejo,
-        "https://codeberg.org/{user}.gpg",
-        "Codeberg user @{user}",
-    ),
+/// A provider that needs no configuration.
+struct Preset {
+    name: &'static str,
+    kind: Kind,
+    keys: &'static str,
+    display: &'static str,
+    /// Where the owner of an account adds a key by hand.
+    page: &'static str,
+}
+
+const PRESETS: [Preset; 3] = [
+    Preset {
+        name: "github",
+        kind: Kind::GitHub,
+        keys: "https://github.com/{user}.gpg",
+        display: "GitHub user @{user}",
+        page: "https://github.com/settings/gpg/new",
+    },
+    Preset {
+        name: "gitlab",
+        kind: Kind::GitLab,
+        keys: "https://gitlab.com/{user}.gpg",
+        display: "GitLab user @{user}",
+        page: "https://gitlab.com/-/user_settings/gpg_keys",
+    },
+    Preset {
+        name: "codeberg",
+        kind: Kind::Forgejo,
+        keys: "https://codeberg.org/{user}.gpg",
+        display: "Codeberg user @{user}",
+        page: "https://codeberg.org/user/settings/keys",
+    },
 ];
 
 /// The longest text that stands for a provider's users in messages, in characters.
@@ -59,20 +71,17 @@ pub struct Providers(BTreeMap<String, Provider>);
 impl Providers {
     /// The providers that need no configuration: `github`, `gitlab` and `codeberg`.
     pub fn presets() -> Providers {
-        let row = |(name, kind, keys, display): (&str, Kind, &str, &str)| {
-            let keys = Keys::parse(keys).expect("the presets are well formed");
-            let display = Some(display.to_owned());
-            (
-                name.to_owned(),
-                Provider {
-                    name: name.to_owned(),
-                    kind,
-                    keys,
-                    display,
-                },
-            )
+        let row = |preset: &Preset| {
+            let provider = Provider {
+                name: preset.name.to_owned(),
+                kind: preset.kind,
+                keys: Keys::parse(preset.keys).expect("the presets are well formed"),
+                display: Some(preset.display.to_owned()),
+                page: Some(preset.page),
+            };
+            (preset.name.to_owned(), provider)
         };
-        Providers(PRESETS.into_iter().map(row).collect())
+        Providers(PRESETS.iter().map(row).collect())
     }
 
     /// Adds the provider `name`, whose users' keys are at `keys`, or replaces it.
@@ -94,16 +103,16 @@ impl Providers {
         if let Some(display) = display {
             check_display(display)?;
         }
-        let preset = PRESETS.iter().find(|preset| preset.0 == name);
-        let (kind, its_display) = preset.map_or((Kind::Own, None), |p| (p.1, Some(p.3)));
-        let display = display.or(its_display).map(str::to_owned);
+        let preset = PRESETS.iter().find(|preset| preset.name == name);
+        let display = display.or(preset.map(|preset| preset.display));
         self.0.insert(
             name.to_owned(),
             Provider {
                 name: name.to_owned(),
-                kind,
+                kind: preset.map_or(Kind::Own, |preset| preset.kind),
                 keys,
-                display,
+                display: display.map(str::to_owned),
+                page: None,
             },
         );
         Ok(())
@@ -127,6 +136,7 @@ pub struct Provider {
     kind: Kind,
     keys: Keys,
     display: Option<String>,
+    page: Option<&'static str>,
 }
 
 impl Provider {
@@ -138,6 +148,11 @@ impl Provider {
     /// Where its users' keys are.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The page at which the owner of an account adds a key by hand, where that is known.
+    pub fn page(&self) -> Option<&'static str> {
+        self.page
     }
 
     /// Checks that `user` can be the name of an account here: for GitHub `[a-z0-9_-]{1,64}`,

@@ -14,8 +14,23 @@ pub enum KeyAnswer {
     Published,
     /// It does not, or not any more.
     Withdrawn(Withdrawn),
-    /// Nobody could be asked; why, in a phrase.
-    Unanswered(String),
+    /// Nobody could be asked.
+    Unanswered(Unanswered),
+}
+
+/// Why nobody could be asked about a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unanswered {
+    /// The network may not be used.
+    #[error("the network may not be used")]
+    Offline,
+    /// Nobody knows of a provider of that name.
+    #[error("no identity provider `{0}` is known")]
+    NoProvider(String),
+    /// The provider did not answer, or not with keys; where and how, in a phrase.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Why a key does not count as its identity's.
@@ -115,7 +130,7 @@ pub enum Finding {
         /// What was signed, by whoever has the key.
         signature: SignatureValid,
         /// Why nobody could be asked.
-        why: String,
+        why: Unanswered,
     },
     /// The signature does not fit, or what is said of it cannot be read; how, in a phrase.
     Tampered(String),
@@ -248,8 +263,8 @@ mod tests {
 
     #[test]
     fn nobody_to_ask_is_unchecked_and_the_bytes_must_still_fit() {
-        let finding = found(KeyAnswer::Unanswered("it is down".into()));
-        assert!(matches!(&finding, Finding::Unchecked { why, .. } if why == "it is down"));
+        let finding = found(KeyAnswer::Unanswered(Unanswered::Offline));
+        assert!(matches!(&finding, Finding::Unchecked { why, .. } if *why == Unanswered::Offline));
         assert!(finding.signature().is_some());
     }
 
@@ -321,19 +336,19 @@ mod tests {
                 Refuse,
             ),
             (
-                found(KeyAnswer::Unanswered("".into())),
+                found(KeyAnswer::Unanswered(Unanswered::Offline)),
                 Allow,
                 AcceptAndSay,
                 AcceptAndSay,
             ),
             (
-                found(KeyAnswer::Unanswered("".into())),
+                found(KeyAnswer::Unanswered(Unanswered::Offline)),
                 Warn,
                 AcceptAndSay,
                 AcceptAndSay,
             ),
             (
-                found(KeyAnswer::Unanswered("".into())),
+                found(KeyAnswer::Unanswered(Unanswered::Offline)),
                 Deny,
                 Refuse,
                 Refuse,

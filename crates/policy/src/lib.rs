@@ -14,6 +14,6 @@ pub mod finding;
 pub mod level;
 pub mod verdict;
 
-pub use finding::{Finding, KeyAnswer, Mismatch, Published, Withdrawn};
+pub use finding::{Finding, KeyAnswer, Mismatch, Published, Unanswered, Withdrawn};
 pub use level::{Effective, InvalidLevel, Layer, Level, effective};
 pub use verdict::{Choice, Verdict};
