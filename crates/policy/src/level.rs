@@ -191,7 +191,10 @@ mod tests {
         let (home, project) = (at("home", Warn), at("project", Warn));
         let origin = |user: &[Layer], project: &[Layer]| effective(user, project).origin;
         assert_eq!(origin(&[], &[]), None);
-        assert_eq!(origin(&[home.clone()], &[project]), Some("home".to_owned()));
+        assert_eq!(
+            origin(std::slice::from_ref(&home), &[project]),
+            Some("home".to_owned())
+        );
         let stricter = [at("project", Deny)];
         assert_eq!(origin(&[home], &stricter), Some("project".to_owned()));
     }
