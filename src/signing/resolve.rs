@@ -145,7 +145,10 @@ pub fn settle<'gctx>(
                     fresh.push((id, entry.clone()));
                 }
             }
-            if unsigned(summary).is_some() && gctx.signing.chosen(id).is_none() {
+            // A program to be installed is here as a member of a workspace, without its entry, and
+            // was accepted before.
+            let accepted_before = summary.signed().is_none() && gctx.signing.chosen(id).is_some();
+            if unsigned(summary).is_some() && !accepted_before {
                 unsigned_ones.push(summary);
             }
         }
