@@ -98,7 +98,7 @@ const ATTACKS: [Attack; 5] = [
         refusal: &[
             "failed to select a version",
             "`receipt = ",
-            "signed with a key that GitHub user @alice does not publish",
+            "signed as `github:alice` with a key that this account does not publish",
         ],
     },
 ];
