@@ -24,6 +24,8 @@ pub struct Entry {
     pub(super) entry: index::Entry<'static>,
     /// What was found of it. An entry is checked once.
     pub(super) finding: OnceLock<Finding>,
+    /// Set once its unpacked files were found to be those that were signed.
+    pub(super) unpacked: OnceLock<()>,
 }
 
 /// An [`Entry`] that travels with every copy of a summary.
@@ -39,6 +41,7 @@ pub fn attach(mut summary: Summary, parsed: &IndexPackage<'_>, line: &[u8]) -> S
             claim,
             entry: entry(parsed).into_owned(),
             finding: OnceLock::new(),
+            unpacked: OnceLock::new(),
         }));
     }
     summary

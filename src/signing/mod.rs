@@ -12,7 +12,7 @@
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
 //! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
-//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`resolve`] |
+//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`resolve`], [`unpacked`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
 //!
@@ -36,6 +36,7 @@ mod lookup;
 mod publish;
 mod report;
 mod resolve;
+mod unpacked;
 
 pub use archive::{CheckedArchive, downloaded};
 pub use config::Policy;

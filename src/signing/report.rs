@@ -3,6 +3,7 @@
 //! A message says which package, what was found, and what to do, in this order.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use consign_policy::{Finding, Unanswered, Withdrawn};
 
@@ -154,6 +155,49 @@ pub(super) fn other_bytes(
     )
 }
 
+/// The error for unpacked files that are not those which were signed, and cannot be put right.
+pub(super) fn other_files(package: impl Display, files: &[String], root: &Path) -> String {
+    format!(
+        "refusing `{package}`: its files in `{}` are not those that were signed ({})\n\n\
+         help: do not build it: tell the registry and the package's authors",
+        root.display(),
+        some(files)
+    )
+}
+
+/// The error for unpacked files that were put right when it was too late.
+pub(super) fn run_again(package: impl Display, files: &[String], root: &Path) -> String {
+    format!(
+        "`{package}` had to be unpacked again: in `{}` not all was as it was signed ({})\n\n\
+         help: run the command again; if the error comes back, something changes these files",
+        root.display(),
+        some(files)
+    )
+}
+
+/// The warning for unpacked files that were put right.
+pub(super) fn unpacked_again(package: impl Display, files: &[String]) -> String {
+    format!(
+        "`{package}` was unpacked again, since not all was as it was signed ({})",
+        some(files)
+    )
+}
+
+/// The first few of a list of names.
+fn some(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = names
+        .iter()
+        .take(NAMED)
+        .map(|name| format!("`{}`", name.escape_debug()))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// The warning for a version that the resolver goes on without.
 pub(super) fn passed_over(
     package: impl Display,
@@ -170,20 +214,9 @@ pub(super) fn passed_over(
 
 /// The warning for releases that were accepted without a signature that counts.
 pub(super) fn accepted_unsigned(packages: &[String]) -> String {
-    const NAMED: usize = 5;
-    let named = packages
-        .iter()
-        .take(NAMED)
-        .map(|package| format!("`{package}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = match packages.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     match packages.len() {
-        1 => format!("1 package is not signed: {named}"),
-        n => format!("{n} packages are not signed: {named}{more}"),
+        1 => format!("1 package is not signed: {}", some(packages)),
+        n => format!("{n} packages are not signed: {}", some(packages)),
     }
 }
 

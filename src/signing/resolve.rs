@@ -19,6 +19,8 @@ use super::check::{check_all, check_chosen, demand, refused, rule, say_unchecked
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report::{self, Rule};
+use super::unpacked::ensure_as_signed;
+use crate::core::compiler::BuildContext;
 use crate::core::registry::PackageRegistry;
 use crate::core::{Package, PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
@@ -175,13 +177,21 @@ pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
 /// Accepts a package of which something is about to be compiled, or says why not.
 ///
 /// Its archive was checked if it was unpacked by this command; if it was unpacked before, by
-/// whomever, then it is checked here for the first time.
-pub fn compiles(gctx: &GlobalContext, package: &Package) -> CargoResult<()> {
+/// whomever, then its entry is checked here for the first time. Its files always are.
+pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<()> {
     let id = package.package_id();
-    if is_from_registry(id) && !made_here(gctx, package.summary()) {
-        check_chosen(gctx)?;
-        let entry = gctx.signing.chosen(id);
-        demand(gctx, id, id.source_id(), entry.as_ref())?;
+    if !is_from_registry(id) || made_here(bcx.gctx, package.summary()) {
+        return Ok(());
+    }
+    check_chosen(bcx.gctx)?;
+    let entry = bcx.gctx.signing.chosen(id);
+    let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
+    if let (Some(entry), Some(signature)) = (&entry, signature)
+        && entry.unpacked.get().is_none()
+    {
+        ensure_as_signed(bcx, package, signature)?;
+        // Another unit of the same package need not ask again.
+        let _ = entry.unpacked.set(());
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ mod recorder;
 mod refuse;
 mod sources;
 mod stock;
+mod unpacked;
 mod withdrawn;
 mod world;
 

@@ -1,0 +1,157 @@
+//! Unpacked packages in `$CARGO_HOME/registry/src` that somebody changed.
+//!
+//! Stock cargo compiles them as they are; each of these begins with a look at that.
+
+use std::fs;
+use std::path::PathBuf;
+
+use consign_testbed::{Output, stock};
+use expect_test::expect;
+
+use crate::World;
+
+/// A program that depends on `foo`, with everything fetched, and the folder of `foo` in the cache.
+fn fetched() -> (World, PathBuf, PathBuf) {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    let cache = world.user.path().join("registry/src");
+    let registry = fs::read_dir(cache).unwrap().next().unwrap().unwrap();
+    (world, app, registry.path().join("foo-1.0.0"))
+}
+
+/// What stock cargo makes of it, in a target folder of its own.
+fn run_by_stock(world: &World, app: &PathBuf) -> Output {
+    let cargo = world.user.cargo(&stock(), app);
+    cargo.args(["run", "--target-dir", "stock"]).run()
+}
+
+fn run(world: &World, app: &PathBuf) -> Output {
+    world.cargo(app, ["run", "--locked", "--require-signatures"])
+}
+
+const EVIL: &str = "pub fn name() -> &'static str { \"evil\" }";
+
+#[test]
+fn edited_source_is_unpacked_again() {
+    let (world, app, foo) = fetched();
+    fs::write(foo.join("src/lib.rs"), EVIL).unwrap();
+    assert_eq!(run_by_stock(&world, &app).succeeded().stdout, "evil\n");
+
+    let output = run(&world, &app).succeeded().normalised();
+    assert_eq!(output.stdout, "foo 1.0.0\n");
+    expect![[r#"
+        warning: `foo v1.0.0 (registry `demo`)` was unpacked again, since not all was as it was signed (`src/lib.rs`)
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]].assert_eq(&output.stderr);
+}
+
+#[test]
+fn edited_source_is_unpacked_again_where_nothing_is_required() {
+    let (world, app, foo) = fetched();
+    fs::write(foo.join("src/lib.rs"), EVIL).unwrap();
+    let output = world.cargo(&app, ["run", "--offline"]).succeeded();
+    assert_eq!(output.stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn build_script_that_was_dropped_in_does_not_run() {
+    let (world, app, foo) = fetched();
+    let ran = world.user.path().join("ran");
+    let drop_in = || {
+        let script = format!("fn main() {{ std::fs::write({ran:?}, \"\").unwrap(); }}");
+        fs::write(foo.join("build.rs"), script).unwrap();
+        let manifest = fs::read_to_string(foo.join("Cargo.toml")).unwrap();
+        let edited = manifest.replace("build = false", "build = \"build.rs\"");
+        assert_ne!(edited, manifest);
+        fs::write(foo.join("Cargo.toml"), edited).unwrap();
+    };
+    drop_in();
+    let output = run(&world, &app).failed().normalised();
+    expect![[r#"
+        error: `foo v1.0.0 (registry `demo`)` had to be unpacked again: in `[SANDBOX]/homes/user/registry/src/127.0.0.1-df99e2dc73d09f08/foo-1.0.0` not all was as it was signed (`Cargo.toml`, `build.rs`)
+
+        help: run the command again; if the error comes back, something changes these files
+    "#]].assert_eq(&output.stderr);
+    // What it says is to be done, helps.
+    run(&world, &app).succeeded();
+    assert!(!ran.exists());
+
+    drop_in();
+    run_by_stock(&world, &app).succeeded();
+    assert!(ran.exists());
+}
+
+#[test]
+fn edited_manifest_ends_the_command() {
+    let (world, app, foo) = fetched();
+    let manifest = fs::read_to_string(foo.join("Cargo.toml")).unwrap();
+    fs::write(foo.join("src/evil.rs"), EVIL).unwrap();
+    let edited = manifest.replace("src/lib.rs", "src/evil.rs");
+    assert_ne!(edited, manifest);
+    fs::write(foo.join("Cargo.toml"), edited).unwrap();
+    assert_eq!(run_by_stock(&world, &app).succeeded().stdout, "evil\n");
+
+    run(&world, &app).failed();
+    assert_eq!(run(&world, &app).succeeded().stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn missing_file_ends_the_command() {
+    let (world, app, foo) = fetched();
+    fs::remove_file(foo.join("Cargo.toml.orig")).unwrap();
+    run_by_stock(&world, &app).succeeded();
+    run(&world, &app).failed();
+    run(&world, &app).succeeded();
+    assert!(foo.join("Cargo.toml.orig").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn link_in_place_of_a_file_is_unpacked_again() {
+    let (world, app, foo) = fetched();
+    let elsewhere = world.user.path().join("lib.rs");
+    fs::write(&elsewhere, EVIL).unwrap();
+    fs::remove_file(foo.join("src/lib.rs")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, foo.join("src/lib.rs")).unwrap();
+    assert_eq!(run_by_stock(&world, &app).succeeded().stdout, "evil\n");
+
+    assert_eq!(run(&world, &app).succeeded().stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn edited_source_beside_an_edited_archive_is_refused() {
+    let (world, app, foo) = fetched();
+    fs::write(foo.join("src/lib.rs"), EVIL).unwrap();
+    let registry = foo.parent().unwrap().file_name().unwrap();
+    let cache = world.user.path().join("registry/cache").join(registry);
+    let archive = cache.join("foo-1.0.0.crate");
+    let bytes = fs::read(&archive).unwrap();
+    let bytes = consign_testbed::crate_with_changed_file(&bytes, "src/lib.rs", EVIL.as_bytes());
+    fs::write(&archive, bytes).unwrap();
+    assert_eq!(run_by_stock(&world, &app).succeeded().stdout, "evil\n");
+
+    let output = run(&world, &app).failed();
+    assert!(
+        output.stderr.contains("its archive is not the one that"),
+        "{}",
+        output.stderr
+    );
+    run(&world, &app).failed();
+}
+
+#[test]
+fn package_that_nobody_signed_is_compiled_as_it_is() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
+    let app = world.app();
+    world.cargo(&app, ["fetch"]).succeeded();
+    let cache = world.user.path().join("registry/src");
+    let registry = fs::read_dir(cache).unwrap().next().unwrap().unwrap();
+    fs::write(registry.path().join("foo-1.0.0/src/lib.rs"), EVIL).unwrap();
+    let output = world.cargo(&app, ["run"]).succeeded();
+    assert_eq!(output.stdout, "evil\n");
+}
