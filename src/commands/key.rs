@@ -73,41 +73,42 @@ fn new(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
 }
 
 fn list(gctx: &GlobalContext) -> CargoResult<()> {
-    for StoredKey { identity, key, .. } in keys::list(gctx)? {
-        drop_println!(
-            gctx,
-            "{identity} {} {}",
-            key.fingerprint(),
-            key.public_key()
-        );
+    let mut unreadable = Ok(());
+    for file in keys::files(gctx)? {
+        match file.read() {
+            Ok(StoredKey { identity, key, .. }) => {
+                let (fingerprint, public) = (key.fingerprint(), key.public_key());
+                drop_println!(gctx, "{identity} {fingerprint} {public}");
+            }
+            // The others are listed all the same.
+            Err(error) => unreadable = unreadable.and(Err(error)),
+        }
     }
-    Ok(())
+    unreadable
 }
 
 fn show(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
-    let stored = match identity(args, "IDENTITY")? {
-        Some(identity) => keys::find(gctx, &identity)?.with_context(|| {
-            format!(
-                "there is no key for `{identity}`\n\n\
-                 help: make one with `cargo key new --sign-as {identity}`"
-            )
-        })?,
-        None => {
-            let mut all = keys::list(gctx)?;
-            match all.len() {
-                0 => anyhow::bail!(
-                    "there are no signing keys\n\n\
-                     help: make one with `cargo key new --sign-as github:USER`"
-                ),
-                1 => all.remove(0),
-                _ => anyhow::bail!(
-                    "there are several signing keys\n\n\
-                     help: say whose to show, as in `cargo key show {}`",
-                    all[0].identity
-                ),
-            }
-        }
+    let identity = match identity(args, "IDENTITY")? {
+        Some(identity) => identity,
+        None => match keys::files(gctx)?.as_slice() {
+            [] => anyhow::bail!(
+                "there are no signing keys\n\n\
+                 help: make one with `cargo key new --sign-as github:USER`"
+            ),
+            [one] => one.identity.clone(),
+            [first, ..] => anyhow::bail!(
+                "there are several signing keys\n\n\
+                 help: say whose to show, as in `cargo key show {}`",
+                first.identity
+            ),
+        },
     };
+    let stored = keys::find(gctx, &identity)?.with_context(|| {
+        format!(
+            "there is no key for `{identity}`\n\n\
+             help: make one with `cargo key new --sign-as {identity}`"
+        )
+    })?;
     drop_print!(gctx, "{}", stored.key.public_armored());
     Ok(())
 }

@@ -6,6 +6,8 @@
 mod key;
 
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
+use cargo::{CargoResult, GlobalContext};
+use cargo_util::ProcessBuilder;
 use clap::{Arg, Command};
 
 use crate::commands::Exec;
@@ -38,4 +40,12 @@ pub fn require_signatures() -> Arg {
 pub fn config_args(args: &ArgMatches) -> Option<String> {
     args.flag(REQUIRE_SIGNATURES)
         .then(|| format!("signing.{REQUIRE_SIGNATURES}=true"))
+}
+
+/// Hands the flag on to a program that cargo runs as a command, and so to the cargo that it may run.
+pub fn pass_on(gctx: &GlobalContext, program: &mut ProcessBuilder) -> CargoResult<()> {
+    if gctx.get::<Option<bool>>("signing.require-signatures")? == Some(true) {
+        program.env("CARGO_SIGNING_REQUIRE_SIGNATURES", "true");
+    }
+    Ok(())
 }

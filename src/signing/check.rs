@@ -142,6 +142,7 @@ pub(super) fn rule(gctx: &GlobalContext, source: SourceId, required: &Effective)
             None => "signing.unsigned".to_owned(),
         },
         file: gctx.diagnostic_home_config(),
+        vendored: gctx.signing.is_vendored(source),
     }
 }
 

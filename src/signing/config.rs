@@ -31,10 +31,7 @@ use consign_identity::provider::Providers;
 use consign_policy::{Effective, Layer, Level, effective};
 use consign_statement::RegistryId;
 
-use super::context::registry_id;
-use crate::core::SourceId;
 use crate::sources::CRATES_IO_REGISTRY;
-use crate::util::IntoUrl;
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};
 
@@ -43,9 +40,18 @@ use crate::{CargoResult, GlobalContext};
 pub struct Policy {
     user: Vec<Place>,
     project: Vec<Place>,
-    /// The registries that each name in `[signing.registries]` stands for, in any place.
-    named: BTreeMap<String, Vec<RegistryId>>,
+    /// What each name in `[signing.registries]` stands for.
+    named: BTreeMap<String, Named>,
     providers: Providers,
+}
+
+/// The registries that a name stands for.
+#[derive(Debug, Default)]
+struct Named {
+    /// By the user's own configuration.
+    user: Vec<RegistryId>,
+    /// By any.
+    any: Vec<RegistryId>,
 }
 
 /// What one place says.
@@ -125,34 +131,47 @@ impl Policy {
                 origin: Some(place.origin.clone()),
             };
         }
-        let is_named = |name: &str| {
-            self.named
-                .get(name)
-                .is_some_and(|ids| ids.contains(registry))
-        };
-        self.effective(|place| Layer {
+        let layer = |place: &Place, general, is_named: &dyn Fn(&Named) -> bool| Layer {
             origin: place.origin.clone(),
-            general: place.unsigned,
+            general,
             registry: place
                 .registries
                 .iter()
-                .filter(|(name, _)| is_named(name))
+                .filter(|(name, _)| self.named.get(*name).is_some_and(is_named))
                 .map(|(_, level)| *level)
                 .collect(),
-        })
+        };
+        // A project may give a name of the user's to another registry. What the user says of the
+        // name holds for the registry that it is the user's name of, and may raise what holds for
+        // the other.
+        let user: Vec<Layer> = self
+            .user
+            .iter()
+            .map(|place| {
+                layer(place, place.unsigned, &|named| {
+                    named.user.contains(registry)
+                })
+            })
+            .collect();
+        let stands_for = |named: &Named| named.any.contains(registry);
+        let given_to = |named: &Named| stands_for(named) && !named.user.contains(registry);
+        let raised = self.user.iter().map(|place| layer(place, None, &given_to));
+        let project = self.project.iter();
+        let project = project.map(|place| layer(place, place.unsigned, &stands_for));
+        let project: Vec<Layer> = raised.chain(project).collect();
+        effective(&user, &project)
     }
 
     /// Whether publishing without a key is forbidden, and which place says so.
     pub(super) fn unsigned_publish(&self) -> Effective {
-        self.effective(|place| Layer {
-            origin: place.origin.clone(),
-            general: place.unsigned_publish,
-            ..Layer::default()
-        })
-    }
-
-    fn effective(&self, layer: impl Fn(&Place) -> Layer) -> Effective {
-        let layers = |places: &[Place]| places.iter().map(&layer).collect::<Vec<_>>();
+        let layers = |places: &[Place]| -> Vec<Layer> {
+            let layer = |place: &Place| Layer {
+                origin: place.origin.clone(),
+                general: place.unsigned_publish,
+                ..Layer::default()
+            };
+            places.iter().map(layer).collect()
+        };
         effective(&layers(&self.user), &layers(&self.project))
     }
 
@@ -181,51 +200,54 @@ impl Policy {
         }
     }
 
-    /// A name may stand for one registry in the user's configuration and be given to another by
-    /// the project's. What is said of the name is then said of both: else a project could take a
-    /// rule away from the registry that it was written for.
-    fn name_registries(
-        &self,
-        gctx: &GlobalContext,
-    ) -> CargoResult<BTreeMap<String, Vec<RegistryId>>> {
+    fn name_registries(&self, gctx: &GlobalContext) -> CargoResult<BTreeMap<String, Named>> {
         let places = self.user.iter().chain(&self.project);
         let names = places.flat_map(|place| place.registries.keys().map(move |name| (place, name)));
-        let mut named: BTreeMap<String, Vec<RegistryId>> = BTreeMap::new();
-        for (place, name) in names {
-            if named.contains_key(name) {
+        let names: BTreeMap<&String, &Place> = names.map(|(place, name)| (name, place)).collect();
+        let mut named = BTreeMap::new();
+        if names.is_empty() {
+            return Ok(named);
+        }
+        let own = gctx.signing.outside_projects(gctx)?;
+        for (name, place) in names {
+            if name == CRATES_IO_REGISTRY {
+                let ids = vec![RegistryId::crates_io()];
+                let both = Named {
+                    user: ids.clone(),
+                    any: ids,
+                };
+                named.insert(name.clone(), both);
                 continue;
             }
-            let ids = if name == CRATES_IO_REGISTRY {
-                vec![RegistryId::crates_io()]
-            } else {
-                let mut indexes = Vec::new();
-                if gctx
-                    .get::<Option<String>>(&format!("registries.{name}.index"))?
-                    .is_some()
-                {
-                    indexes.push(gctx.get_registry_index(name)?);
-                } else {
-                    // Some other project may know it; but the name may also be misspelt.
-                    gctx.shell().warn(format!(
-                        "`signing.registries.{name}` in {} is for a registry that is not \
-                         configured here",
-                        place.origin
-                    ))?;
+            let user = index(&own, name)?;
+            let mut any: Vec<_> = user.iter().cloned().chain(index(gctx, name)?).collect();
+            for file in gctx.load_values_unmerged()? {
+                if let Some(index) = registry_index(&file, name) {
+                    any.push(RegistryId::from_index_url(index)?);
                 }
-                for file in gctx.load_values_unmerged()? {
-                    if let Some(index) = registry_index(&file, name) {
-                        indexes.push(index.into_url()?);
-                    }
-                }
-                indexes
-                    .iter()
-                    .map(|index| registry_id(SourceId::for_registry(index)?))
-                    .collect::<CargoResult<Vec<_>>>()?
-            };
-            named.insert(name.clone(), ids);
+            }
+            if any.is_empty() {
+                // Some other project may know it; but the name may also be misspelt.
+                gctx.shell().warn(format!(
+                    "`signing.registries.{name}` in {} is for a registry that is not configured here",
+                    place.origin
+                ))?;
+            }
+            let user = user.into_iter().collect();
+            named.insert(name.clone(), Named { user, any });
         }
         Ok(named)
     }
+}
+
+/// The registry that a context knows by this name.
+fn index(gctx: &GlobalContext, name: &str) -> CargoResult<Option<RegistryId>> {
+    let configured = gctx.get::<Option<String>>(&format!("registries.{name}.index"))?;
+    if configured.is_none() {
+        return Ok(None);
+    }
+    let url = gctx.get_registry_index(name)?;
+    Ok(Some(RegistryId::from_index_url(url.as_str())?))
 }
 
 /// `registries.NAME.index` in one file.
@@ -274,6 +296,14 @@ fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
     }
     for place in project {
         for (name, table) in &place.identities {
+            if table.display.is_some() {
+                bail!(
+                    "`signing.identities.{name}.display` in {}: how users are called in messages is \
+                     not for a project to say\n\n\
+                     help: leave it out; they are called by their identity, `{name}:USER`",
+                    place.origin
+                );
+            }
             if let Some(by) = known.insert(name, &place.origin) {
                 bail!(
                     "`signing.identities.{name}` in {} would replace the one that is defined by {by}\n\n\
@@ -373,6 +403,10 @@ impl Place {
             let lower = |name: &str| name.to_ascii_lowercase().replace('_', "-");
             if key == "UNSIGNED" {
                 place.unsigned = Some(as_level()?);
+            } else if key == "REQUIRE_SIGNATURES" {
+                place.require = value
+                    .parse()
+                    .with_context(|| format!("invalid environment variable `{name}`"))?;
             } else if key == "UNSIGNED_PUBLISH" {
                 place.unsigned_publish = Some(as_level()?);
             } else if key == "IDENTITY" {

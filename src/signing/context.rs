@@ -1,15 +1,18 @@
 //! What one command knows of signers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use cargo_util_schemas::core::SourceKind;
+use consign_identity::Identity;
 use consign_policy::Effective;
-use consign_statement::RegistryId;
+use consign_statement::{Locator, PublicKey, RegistryId};
 
 use super::config::Policy;
 use super::entry::SharedEntry;
 use super::lookup::Answers;
-use crate::core::{PackageId, SourceId};
+use crate::core::{PackageId, Shell, SourceId};
 use crate::{CargoResult, GlobalContext};
 
 /// What one command knows of signers. It lives in the command's [`GlobalContext`] and is never
@@ -17,6 +20,8 @@ use crate::{CargoResult, GlobalContext};
 #[derive(Debug, Default)]
 pub struct Signing {
     policy: OnceLock<Policy>,
+    /// The `--config` arguments.
+    command_line: Mutex<Vec<String>>,
     /// For a source that stands in for others: which.
     originals: Mutex<HashMap<SourceId, BTreeSet<SourceId>>>,
     /// Checksums of the packages that this very command made.
@@ -27,6 +32,8 @@ pub struct Signing {
     passed_over: Mutex<HashMap<PackageId, String>>,
     /// How a package without a signature is treated, for each source that was asked about.
     required: Mutex<HashMap<SourceId, Effective>>,
+    /// Keys that are known not to count, whatever they signed, with the reason.
+    withdrawn: Mutex<HashMap<(Identity, PublicKey), String>>,
     /// What to do about versions that the resolver did not get to see.
     advice: Mutex<Option<String>>,
     /// What was said once and need not be said again.
@@ -42,6 +49,28 @@ impl Signing {
         }
         let policy = Policy::read(gctx)?;
         Ok(self.policy.get_or_init(|| policy))
+    }
+
+    /// Remembers the `--config` arguments, given in the folder `cwd`.
+    pub fn note_command_line(&self, cwd: &Path, config: &[String]) {
+        let absolute = |arg: &String| match cwd.join(arg) {
+            file if file.exists() => file.display().to_string(),
+            _ => arg.clone(),
+        };
+        *lock(&self.command_line) = config.iter().map(absolute).collect();
+    }
+
+    /// What would hold outside of every project: a context with the user's own configuration, of
+    /// command line, environment and `$CARGO_HOME`, and nothing from a project's files. It prints
+    /// nothing.
+    pub(super) fn outside_projects(&self, gctx: &GlobalContext) -> CargoResult<GlobalContext> {
+        let home = gctx.home().as_path_unlocked().to_owned();
+        let shell = Shell::from_write(Box::new(std::io::sink()));
+        let mut own = GlobalContext::new(shell, home.clone(), home.clone());
+        own.set_search_stop_path(&home);
+        let config = lock(&self.command_line).clone();
+        own.configure(0, true, None, false, false, false, &None, &[], &config)?;
+        Ok(own)
     }
 
     /// From now on, what comes from `replacement` is looked at as if it came from `original`.
@@ -79,6 +108,14 @@ impl Signing {
         Ok(strictest)
     }
 
+    /// Whether what comes from `source` is taken from a vendored folder.
+    pub(super) fn is_vendored(&self, source: SourceId) -> bool {
+        let originals = lock(&self.originals);
+        originals.iter().any(|(stand_in, originals)| {
+            *stand_in.kind() == SourceKind::Directory && originals.contains(&source)
+        })
+    }
+
     /// A package with this SHA-256 (in hexadecimal digits) was made by this very command.
     pub fn made_here(&self, cksum: &str) {
         lock(&self.made_here).insert(cksum.to_owned());
@@ -111,6 +148,21 @@ impl Signing {
     pub(super) fn pass_over(&self, id: PackageId, reason: String) -> bool {
         lock(&self.chosen).remove(&id);
         lock(&self.passed_over).insert(id, reason).is_none()
+    }
+
+    /// Takes everything out of the resolver's sight that is signed as `signer` with `key`.
+    pub(super) fn pass_over_key(&self, signer: &Identity, key: &PublicKey, reason: String) {
+        lock(&self.withdrawn).insert((signer.clone(), *key), reason);
+    }
+
+    /// Why nothing counts that the key in this locator signed, where that is known.
+    pub(super) fn key_passed_over(&self, locator: &Locator) -> Option<String> {
+        let withdrawn = lock(&self.withdrawn);
+        if withdrawn.is_empty() {
+            return None;
+        }
+        let signer = Identity::new(locator.provider(), locator.user()).ok()?;
+        withdrawn.get(&(signer, *locator.key())).cloned()
     }
 
     pub(super) fn passed_over(&self, id: PackageId) -> Option<String> {

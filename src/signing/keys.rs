@@ -29,6 +29,14 @@ pub struct StoredKey {
     pub path: PathBuf,
 }
 
+/// Where a signing key lies, and whose it is.
+pub struct KeyFile {
+    /// Whose it is.
+    pub identity: Identity,
+    /// Its file.
+    pub path: PathBuf,
+}
+
 /// Makes a key for `identity` and stores it.
 ///
 /// Fails where there is one already: which of two would sign is a question that this version does
@@ -81,22 +89,27 @@ pub fn page(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<&'s
 
 /// The key of `identity`. An error where there is one that cannot be read, or more than one.
 pub fn find(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<StoredKey>> {
-    let mut keys = list(gctx)?;
-    keys.retain(|key| key.identity == *identity);
-    if keys.len() > 1 {
-        bail!(
+    let mut files = files(gctx)?;
+    files.retain(|file| file.identity == *identity);
+    match files.as_slice() {
+        [] => Ok(None),
+        [file] => file.read().map(Some),
+        several => bail!(
             "there are {} keys for `{identity}`, and no way to say which one signs\n\n\
              help: leave one in `{}`",
-            keys.len(),
-            keys[0].path.parent().unwrap_or(&keys[0].path).display()
-        );
+            several.len(),
+            several[0]
+                .path
+                .parent()
+                .unwrap_or(&several[0].path)
+                .display()
+        ),
     }
-    Ok(keys.pop())
 }
 
-/// All keys, in order of their identities. An error where one of them cannot be read.
-pub fn list(gctx: &GlobalContext) -> CargoResult<Vec<StoredKey>> {
-    let mut keys = Vec::new();
+/// The files of all keys, in order of their identities. None of them is read.
+pub fn files(gctx: &GlobalContext) -> CargoResult<Vec<KeyFile>> {
+    let mut files = Vec::new();
     for provider in children(&folder(gctx))? {
         for user in children(&provider)? {
             let identity = Identity::new(&name(&provider), &name(&user)).with_context(|| {
@@ -104,16 +117,26 @@ pub fn list(gctx: &GlobalContext) -> CargoResult<Vec<StoredKey>> {
             })?;
             for path in children(&user)? {
                 if path.extension().is_some_and(|extension| extension == "asc") {
-                    keys.push(StoredKey {
+                    files.push(KeyFile {
                         identity: identity.clone(),
-                        key: read(&path)?,
                         path,
                     });
                 }
             }
         }
     }
-    Ok(keys)
+    Ok(files)
+}
+
+impl KeyFile {
+    /// Reads the key. An error names the file.
+    pub fn read(&self) -> CargoResult<StoredKey> {
+        Ok(StoredKey {
+            identity: self.identity.clone(),
+            key: read(&self.path)?,
+            path: self.path.clone(),
+        })
+    }
 }
 
 fn read(path: &Path) -> CargoResult<SecretKey> {

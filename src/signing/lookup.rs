@@ -10,7 +10,8 @@
 //!   asks nobody.
 //!
 //! Answers are kept in `$CARGO_HOME/signing/answers`, under a digest of the address that was asked:
-//! a name that is later given to another address does not inherit its answers. `$CARGO_HOME/signing`
+//! a name that is later given to another address does not inherit its answers. The network is used as
+//! the user's own configuration says, whatever a project's files say of proxies and certificates. `$CARGO_HOME/signing`
 //! is no cache. What is in it must not come from elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +54,8 @@ pub(super) enum Freshness {
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     known: Mutex<HashMap<Identity, Known>>,
+    /// How long this command has waited for answers.
+    waited: Mutex<Duration>,
 }
 
 /// An answer that said something, and when it was given.
@@ -123,7 +126,10 @@ impl Answers {
         }
         drop(known);
 
-        let answers = ask_all(gctx, &questions)?;
+        let begun = Instant::now();
+        let left = TIME_LIMIT.saturating_sub(*lock(&self.waited));
+        let answers = ask_all(gctx, &questions, begun + left)?;
+        *lock(&self.waited) += begun.elapsed();
         let mut known = lock(&self.known);
         for (identity, answer) in answers {
             let (Some(entry), Some((_, location))) =
@@ -181,6 +187,7 @@ type Questions<'p> = BTreeMap<Identity, (&'p Provider, Location)>;
 fn ask_all(
     gctx: &GlobalContext,
     questions: &Questions<'_>,
+    deadline: Instant,
 ) -> CargoResult<HashMap<Identity, Answer>> {
     let mut answers = HashMap::new();
     let mut urls = Vec::new();
@@ -196,7 +203,7 @@ fn ask_all(
         }
     }
     if !urls.is_empty() {
-        download(gctx, &urls, &mut answers)?;
+        download(gctx, &urls, deadline, &mut answers)?;
     }
     Ok(answers)
 }
@@ -233,9 +240,11 @@ struct Transfer {
 fn download(
     gctx: &GlobalContext,
     urls: &[(&Identity, &Provider, &url::Url)],
+    deadline: Instant,
     answers: &mut HashMap<Identity, Answer>,
 ) -> CargoResult<()> {
-    let deadline = Instant::now() + TIME_LIMIT;
+    // A project that could name a proxy and a certificate authority could answer for everyone.
+    let own = gctx.signing.outside_projects(gctx)?;
     let multi = Multi::new();
     let mut waiting = (0..urls.len()).rev().collect::<Vec<_>>();
     let mut running: HashMap<usize, Transfer> = HashMap::new();
@@ -257,7 +266,7 @@ fn download(
                 continue;
             }
             let body = Arc::new(Mutex::new(Vec::new()));
-            let mut easy = http_handle(gctx)?;
+            let mut easy = http_handle(&own)?;
             question(&mut easy, url, left, Arc::clone(&body))?;
             let mut handle = multi.add(easy)?;
             handle.set_token(index)?;

@@ -78,9 +78,9 @@ fn signer(gctx: &GlobalContext) -> CargoResult<Option<StoredKey>> {
             ),
         };
     }
-    let mut identities: Vec<_> = keys::list(gctx)?
+    let mut identities: Vec<_> = keys::files(gctx)?
         .into_iter()
-        .map(|key| key.identity)
+        .map(|file| file.identity)
         .collect();
     identities.dedup();
     match identities.as_slice() {

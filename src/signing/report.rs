@@ -18,6 +18,8 @@ pub(super) struct Rule {
     pub(super) setting: String,
     /// The file that it belongs in.
     pub(super) file: String,
+    /// Whether the packages come from a vendored folder.
+    pub(super) vendored: bool,
 }
 
 /// What is wrong with a release, as the rest of a sentence that begins with its name.
@@ -51,9 +53,9 @@ pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
             }
             _ => format!("is signed as `{signer}` with a key that does not count: {key}"),
         },
-        Finding::Unchecked { signer, why, .. } => format!(
-            "is signed as `{signer}`, and whether the key is theirs could not be found out: {why}"
-        ),
+        Finding::Unchecked { signer, why, .. } => {
+            format!("is signed as `{signer}`, and its key could not be checked: {why}")
+        }
         Finding::Tampered(how) => format!("was tampered with: {how}"),
         _ => "cannot be accepted".to_owned(),
     }
@@ -67,8 +69,12 @@ fn help(finding: &Finding, rule: &Rule) -> String {
             "a signature is good in one registry only; if this is meant to be a mirror of \
              `{signed_for}`, configure it as a replacement of that source"
         ),
+        Finding::WithdrawnKey {
+            how: Withdrawn::NoSuchAccount,
+            ..
+        } => "choose another version; the account may have been renamed or deleted".to_owned(),
         Finding::WithdrawnKey { signer, .. } => format!(
-            "do not build it before you have asked whoever owns `{signer}` whether they signed it"
+            "choose another version, or ask whoever owns `{signer}` whether they signed this one"
         ),
         Finding::Unchecked { why, .. } => match why {
             Unanswered::Offline => {
@@ -88,15 +94,18 @@ fn help(finding: &Finding, rule: &Rule) -> String {
 /// What to do about a package that is not signed.
 pub(super) fn help_unsigned(rule: &Rule) -> String {
     const FLAG: &str = "`--require-signatures`";
-    let Rule {
-        required_by,
-        setting,
-        file,
-    } = rule;
-    let lift = match required_by.as_deref() {
+    let file = format!("`{}`", rule.file);
+    let lift = match rule.required_by.as_deref() {
         Some(FLAG) => format!("leave out {FLAG}"),
-        _ => format!("accept it unsigned with `{setting} = \"allow\"` in `{file}`"),
+        Some(place) if place != file => format!("change the rule in {place}"),
+        _ => format!(
+            "accept it unsigned with `{} = \"allow\"` in {file}",
+            rule.setting
+        ),
     };
+    if rule.vendored {
+        return format!("a vendored folder carries no signatures yet: build without it, or {lift}");
+    }
     format!("choose a version that is signed, ask its authors to sign, or {lift}")
 }
 
@@ -209,6 +218,15 @@ pub(super) fn passed_over(
         "`{package}` is passed over: it {}\nhelp: {}",
         reason(finding, policy),
         help(finding, rule)
+    )
+}
+
+/// The error for a resolution that does not come to an end.
+pub(super) fn too_many_passed_over(rounds: usize) -> anyhow::Error {
+    anyhow::format_err!(
+        "{rounds} versions had to be passed over, and the next would have to be as well\n\n\
+         help: something is wrong with the registry that offers them; to go on, name the versions \
+         that are wanted in `Cargo.toml`"
     )
 }
 

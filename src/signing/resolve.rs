@@ -27,6 +27,10 @@ use crate::sources::IndexSummary;
 use crate::sources::source::QueryKind;
 use crate::{CargoResult, GlobalContext};
 
+/// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
+/// has versions to offer that nobody signed.
+const MAX_ROUNDS: usize = 100;
+
 /// Whether an entry that a source hands on may be a candidate.
 pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> bool {
     // Who asks for rejected versions wants to say why; see `refusal`.
@@ -73,6 +77,12 @@ struct Refused {
 fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<Refused> {
     let id = summary.package_id();
     if let Some(reason) = gctx.signing.passed_over(id) {
+        return Some(Refused { reason, rule: None });
+    }
+    if let Some(entry) = summary.signed()
+        && let Ok(Claim::Signed(fields)) = &entry.claim
+    {
+        let reason = gctx.signing.key_passed_over(&fields.locator)?;
         return Some(Refused { reason, rule: None });
     }
     let unsigned = unsigned(summary)?;
@@ -135,7 +145,7 @@ pub fn settle<'gctx>(
     registry: &mut PackageRegistry<'gctx>,
     resolve: impl Fn(&mut PackageRegistry<'gctx>) -> CargoResult<Resolve>,
 ) -> CargoResult<Resolve> {
-    loop {
+    for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
         let mut unsigned_ones = Vec::new();
         let mut fresh = Vec::new();
@@ -160,6 +170,7 @@ pub fn settle<'gctx>(
             return Ok(resolved);
         }
     }
+    Err(report::too_many_passed_over(MAX_ROUNDS))
 }
 
 /// Accepts a package that the user named, such as the one to be installed, or says why not.
@@ -223,7 +234,13 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
     }
     for (id, finding, rule, refuse) in &passed_over {
         let warning = report::passed_over(id, finding, policy, rule);
-        if !gctx.signing.pass_over(*id, report::reason(finding, policy)) {
+        let reason = report::reason(finding, policy);
+        if let Finding::WithdrawnKey { signer, key, how } = finding
+            && how.whatever_it_signed()
+        {
+            gctx.signing.pass_over_key(signer, key, reason.clone());
+        }
+        if !gctx.signing.pass_over(*id, reason) {
             // A `[patch]` or a source that does not ask us first names it in spite of that.
             return Err(refuse()?);
         }

@@ -16,6 +16,7 @@ mod fields;
 mod keys;
 mod patches;
 mod policy;
+mod project;
 mod providers;
 mod publish;
 mod recorder;

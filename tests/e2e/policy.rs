@@ -346,9 +346,9 @@ fn faults_in_configuration_name_setting_and_file() {
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
 
         # [signing.identities.corp] display = "Corp user @{user}"
-        error: `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml` has no `keys`
+        error: `signing.identities.corp.display` in `[SANDBOX]/app/.cargo/config.toml`: how users are called in messages is not for a project to say
 
-        help: say where its users' keys are, as in `keys = "https://HOST/{user}.gpg"`
+        help: leave it out; they are called by their identity, `corp:USER`
 
         # [signing.identities.corp] keys = "http://keys.example/{user}.gpg"
         error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`

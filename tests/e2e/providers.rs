@@ -38,7 +38,7 @@ fn two_ways(world: &World) -> String {
 fn web_page_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with a web page instead of keys: is this the address of a key?
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -51,7 +51,7 @@ fn web_page_is_no_answer() {
 fn empty_body_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with nothing
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -62,7 +62,7 @@ fn empty_body_is_no_answer() {
 fn other_text_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it answered with some other text instead of keys: is this the address of a key?
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -76,7 +76,7 @@ fn half_a_key_is_no_answer() {
     world.keys.publish("octocat", &key[..key.len() / 2]);
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer cannot be read: the armored key is cut off: no line `-----END PGP …-----`
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -87,7 +87,7 @@ fn half_a_key_is_no_answer() {
 fn failure_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it failed; try again later (HTTP status 500)
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -98,7 +98,7 @@ fn failure_is_no_answer() {
 fn too_many_questions_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it refuses to answer for now, perhaps after too many questions (HTTP status 429)
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -116,7 +116,7 @@ fn redirect_is_not_followed() {
     );
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it sends elsewhere, where keys are not looked for (HTTP status 302)
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -134,7 +134,7 @@ fn redirect_is_not_followed() {
 fn ten_megabytes_are_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -145,7 +145,7 @@ fn ten_megabytes_are_no_answer() {
 fn endless_body_is_no_answer() {
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: its answer is longer than 1048576 bytes
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -189,7 +189,7 @@ fn unreachable_host_is_no_answer() {
     world.keys.stop();
     expect![[r#"
         warning: could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -291,7 +291,7 @@ fn folder_can_be_a_provider() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version; the account may have been renamed or deleted
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat`, and there is no such account
         location searched: `demo` index
@@ -307,7 +307,7 @@ fn folder_can_be_a_provider() {
     fs::remove_file(app.join("Cargo.lock")).unwrap();
     expect![[r#"
             Updating `demo` index
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and whether the key is theirs could not be found out: `[SANDBOX]/keys/octocat.asc`: it could not be asked: No such file or directory (os error 2)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `[SANDBOX]/keys/octocat.asc`: it could not be asked: No such file or directory (os error 2)
         signatures are required by `--require-signatures`
 
         help: see whether the address is right and can be reached, and try again
@@ -357,7 +357,7 @@ fn provider_that_nobody_knows_here_is_no_answer() {
     });
     expect![[r#"
         warning: could not find out which keys `corp:jane` publishes: no identity provider `corp` is known
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `corp:jane`, and whether the key is theirs could not be found out: no identity provider `corp` is known
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `corp:jane`, and its key could not be checked: no identity provider `corp` is known
         signatures are required by `--require-signatures`
 
         help: say where its keys are, with `signing.identities.corp.keys`

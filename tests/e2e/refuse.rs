@@ -39,7 +39,7 @@ fn every_refused_version_is_listed_with_its_reason() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`
@@ -437,7 +437,7 @@ fn strangers_key_that_claims_the_identity_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index

@@ -70,12 +70,13 @@ fn build_script_that_was_dropped_in_does_not_run() {
         fs::write(foo.join("Cargo.toml"), edited).unwrap();
     };
     drop_in();
-    let output = run(&world, &app).failed().normalised();
-    expect![[r#"
-        error: `foo v1.0.0 (registry `demo`)` had to be unpacked again: in `[SANDBOX]/homes/user/registry/src/127.0.0.1-df99e2dc73d09f08/foo-1.0.0` not all was as it was signed (`Cargo.toml`, `build.rs`)
-
-        help: run the command again; if the error comes back, something changes these files
-    "#]].assert_eq(&output.stderr);
+    let output = run(&world, &app).failed();
+    for part in [
+        "error: `foo v1.0.0 (registry `demo`)` had to be unpacked again: in `",
+        "not all was as it was signed (`Cargo.toml`, `build.rs`)\n\nhelp: run the command again;",
+    ] {
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
     // What it says is to be done, helps.
     run(&world, &app).succeeded();
     assert!(!ran.exists());

@@ -27,7 +27,7 @@ fn withdrawn_key_makes_an_older_version_be_taken() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
              Locking 1 package to latest Rust 1.95.0 compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
@@ -70,7 +70,7 @@ fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
         Caused by:
           refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
 
-          help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
     "#]].assert_eq(&output.stderr);
 }
 
@@ -81,7 +81,7 @@ fn account_that_does_not_exist_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version; the account may have been renamed or deleted
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat`, and there is no such account
         location searched: `demo` index
@@ -110,7 +110,7 @@ fn account_that_removed_all_its_keys_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
@@ -132,7 +132,7 @@ fn key_that_was_made_after_the_signature_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
         location searched: `demo` index
@@ -150,7 +150,7 @@ fn version_of_a_withdrawn_key_that_is_asked_for_by_name_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: do not build it before you have asked whoever owns `github:octocat` whether they signed it
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.1 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index

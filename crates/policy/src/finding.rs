@@ -23,7 +23,7 @@ pub enum KeyAnswer {
 #[non_exhaustive]
 pub enum Unanswered {
     /// The network may not be used.
-    #[error("the network may not be used")]
+    #[error("the network is off (`--offline`)")]
     Offline,
     /// Nobody knows of a provider of that name.
     #[error("no identity provider `{0}` is known")]
@@ -43,6 +43,19 @@ pub enum Withdrawn {
     NoSuchAccount,
     /// The account publishes it, and its owner's signatures say that it does not count.
     Fault(KeyFault),
+}
+
+impl Withdrawn {
+    /// Whether nothing counts that the key signed, at whatever time.
+    pub fn whatever_it_signed(&self) -> bool {
+        match self {
+            Withdrawn::NotPublished | Withdrawn::NoSuchAccount => true,
+            Withdrawn::Fault(fault) => !matches!(
+                fault,
+                KeyFault::Early { .. } | KeyFault::Expired { .. } | KeyFault::Retired { .. }
+            ),
+        }
+    }
 }
 
 /// Why a signature does not stand for an entry.

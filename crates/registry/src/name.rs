@@ -16,10 +16,26 @@ const RESERVED: [&str; 22] = [
     "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9", "nul", "prn",
 ];
 
+/// Names of the crates and programs of the toolchain: a package of that name would be taken for it.
+const TOOLCHAIN: [&str; 12] = [
+    "alloc",
+    "core",
+    "proc-macro",
+    "proc_macro",
+    "rust",
+    "rustc",
+    "rustc-std-workspace-alloc",
+    "rustc-std-workspace-core",
+    "rustc-std-workspace-std",
+    "std",
+    "test",
+    "unwind",
+];
+
 /// A package name as its publisher spells it.
 ///
-/// ASCII letters, digits, `-` and `_`, a letter first, at most [`MAX_LENGTH`] bytes, and no device
-/// name of Windows. So it is safe in a path and in a URL as it stands.
+/// ASCII letters, digits, `-` and `_`, a letter first, at most [`MAX_LENGTH`] bytes, and no
+/// reserved name. So it is safe in a path and in a URL as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -89,8 +105,10 @@ pub enum InvalidName {
         .0.escape_default()
     )]
     Character(String),
-    /// It is the name of a device on Windows.
-    #[error("the package name `{0}` is reserved: it is the name of a device on Windows")]
+    /// It is the name of a device on Windows, or of a part of the Rust toolchain.
+    #[error(
+        "the package name `{0}` is reserved: a device on Windows, or a part of the Rust toolchain, is called so"
+    )]
     Reserved(String),
 }
 
@@ -109,7 +127,8 @@ impl FromStr for Name {
         if !text.bytes().all(allowed) {
             return Err(InvalidName::Character(text.into()));
         }
-        if RESERVED.iter().any(|name| text.eq_ignore_ascii_case(name)) {
+        let mut reserved = RESERVED.iter().chain(&TOOLCHAIN);
+        if reserved.any(|name| text.eq_ignore_ascii_case(name)) {
             return Err(InvalidName::Reserved(text.into()));
         }
         Ok(Name(text.into()))
@@ -141,6 +160,8 @@ mod tests {
             ("cafe\u{301}", InvalidName::Character("cafe\u{301}".into())),
             ("NUL", InvalidName::Reserved("NUL".into())),
             ("lpt9", InvalidName::Reserved("lpt9".into())),
+            ("Std", InvalidName::Reserved("Std".into())),
+            ("proc_macro", InvalidName::Reserved("proc_macro".into())),
         ] {
             assert_eq!(text.parse::<Name>(), Err(wrong));
         }
