@@ -22,8 +22,9 @@
 //!
 //! A key that is not known is an error: a misspelt setting would protect nobody.
 
+mod place;
+
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
@@ -31,6 +32,7 @@ use consign_identity::provider::Providers;
 use consign_policy::{Effective, Layer, Level, effective};
 use consign_statement::RegistryId;
 
+use self::place::{Place, ProviderTable};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};
@@ -52,26 +54,6 @@ struct Named {
     user: Vec<RegistryId>,
     /// By any.
     any: Vec<RegistryId>,
-}
-
-/// What one place says.
-#[derive(Debug, Default)]
-struct Place {
-    origin: String,
-    /// `--require-signatures`: over all else.
-    require: bool,
-    unsigned: Option<Level>,
-    registries: BTreeMap<String, Level>,
-    unsigned_publish: Option<Level>,
-    identity: Option<String>,
-    identities: BTreeMap<String, ProviderTable>,
-}
-
-/// One `[signing.identities.NAME]`.
-#[derive(Debug, Default)]
-struct ProviderTable {
-    keys: Option<String>,
-    display: Option<String>,
 }
 
 impl Policy {
@@ -315,185 +297,4 @@ fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
         }
     }
     Ok(providers)
-}
-
-impl Place {
-    /// Reads a `[signing]` table. `file` is the file that it is in.
-    fn read(signing: &CV, file: &Path) -> CargoResult<Place> {
-        let origin = match signing.definition() {
-            Definition::Cli(None) => "the command line".to_owned(),
-            other => format!("`{other}`"),
-        };
-        let mut place = Place {
-            origin,
-            ..Place::default()
-        };
-        for (key, value) in table(signing, "signing")? {
-            match key {
-                "require-signatures" => {
-                    place.require = value.boolean("signing.require-signatures")?.0;
-                    if place.require && matches!(value.definition(), Definition::Cli(None)) {
-                        place.origin = "`--require-signatures`".to_owned();
-                    }
-                }
-                "unsigned" => place.unsigned = Some(level(value, "signing.unsigned")?),
-                "unsigned-publish" => {
-                    let name = "signing.unsigned-publish";
-                    let level = level(value, name)?;
-                    if level == Level::Warn {
-                        bail!(
-                            "invalid `{name}` in {}: it is `allow` or `deny`",
-                            value.definition()
-                        );
-                    }
-                    place.unsigned_publish = Some(level);
-                }
-                "identity" => place.identity = Some(string(value, "signing.identity")?.to_owned()),
-                "identities" => {
-                    for (name, provider) in table(value, "signing.identities")? {
-                        let at = format!("signing.identities.{name}");
-                        let provider = ProviderTable::read(provider, &at, file)?;
-                        place.identities.insert(name.to_owned(), provider);
-                    }
-                }
-                "registries" => {
-                    for (name, registry) in table(value, "signing.registries")? {
-                        let at = format!("signing.registries.{name}");
-                        for (key, value) in table(registry, &at)? {
-                            match key {
-                                "unsigned" => {
-                                    let level = level(value, &format!("{at}.unsigned"))?;
-                                    place.registries.insert(name.to_owned(), level);
-                                }
-                                _ => return unknown(value, &at, key, &["unsigned"]),
-                            }
-                        }
-                    }
-                }
-                _ => {
-                    let known = [
-                        "unsigned",
-                        "unsigned-publish",
-                        "identity",
-                        "identities",
-                        "registries",
-                    ];
-                    return unknown(value, "signing", key, &known);
-                }
-            }
-        }
-        Ok(place)
-    }
-
-    /// Reads the variables that stand for the same keys, by cargo's rule: upper case, with `_` for
-    /// `.` and `-`.
-    fn read_env(gctx: &GlobalContext) -> CargoResult<Place> {
-        let mut place = Place::default();
-        let mut origins = Vec::new();
-        let prefix = "CARGO_SIGNING_";
-        for (name, value) in gctx.env() {
-            let Some(key) = name.strip_prefix(prefix) else {
-                continue;
-            };
-            let as_level = || {
-                value
-                    .parse::<Level>()
-                    .with_context(|| format!("invalid environment variable `{name}`"))
-            };
-            let lower = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-            if key == "UNSIGNED" {
-                place.unsigned = Some(as_level()?);
-            } else if key == "REQUIRE_SIGNATURES" {
-                place.require = value
-                    .parse()
-                    .with_context(|| format!("invalid environment variable `{name}`"))?;
-            } else if key == "UNSIGNED_PUBLISH" {
-                place.unsigned_publish = Some(as_level()?);
-            } else if key == "IDENTITY" {
-                place.identity = Some(value.to_owned());
-            } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
-                place.registries.insert(lower(registry), as_level()?);
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_KEYS") {
-                let provider = place.identities.entry(lower(provider)).or_default();
-                provider.keys = Some(value.to_owned());
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_DISPLAY") {
-                let provider = place.identities.entry(lower(provider)).or_default();
-                provider.display = Some(value.to_owned());
-            } else {
-                bail!(
-                    "unknown environment variable `{name}`: there is no such setting of `signing`"
-                );
-            }
-            origins.push(format!("`{name}`"));
-        }
-        place.origin = format!("the environment variable {}", origins.join(", "));
-        Ok(place)
-    }
-}
-
-impl ProviderTable {
-    fn read(value: &CV, at: &str, file: &Path) -> CargoResult<ProviderTable> {
-        let mut provider = ProviderTable::default();
-        for (key, value) in table(value, at)? {
-            match key {
-                "keys" => {
-                    let keys = string(value, &format!("{at}.keys"))?;
-                    provider.keys = Some(absolute(keys, file));
-                }
-                "display" => {
-                    provider.display = Some(string(value, &format!("{at}.display"))?.to_owned());
-                }
-                _ => return unknown(value, at, key, &["keys", "display"]),
-            }
-        }
-        Ok(provider)
-    }
-}
-
-/// A path in a configuration file is relative to the folder that `.cargo` is in, as everywhere in
-/// cargo's configuration.
-fn absolute(keys: &str, file: &Path) -> String {
-    if keys.contains("://") || Path::new(keys).is_absolute() {
-        return keys.to_owned();
-    }
-    let folder = match file.is_dir() {
-        true => file.to_owned(),
-        false => file
-            .ancestors()
-            .nth(2)
-            .map(PathBuf::from)
-            .unwrap_or_default(),
-    };
-    folder.join(keys).display().to_string()
-}
-
-fn strip<'k>(key: &'k str, prefix: &str, suffix: &str) -> Option<&'k str> {
-    let name = key.strip_prefix(prefix)?.strip_suffix(suffix)?;
-    (!name.is_empty()).then_some(name)
-}
-
-fn table<'t>(value: &'t CV, at: &str) -> CargoResult<Vec<(&'t str, &'t CV)>> {
-    let (table, _) = value.table(at)?;
-    let mut rows: Vec<_> = table.iter().map(|(k, v)| (k.as_str(), v)).collect();
-    rows.sort_by_key(|(key, _)| *key);
-    Ok(rows)
-}
-
-fn string<'v>(value: &'v CV, at: &str) -> CargoResult<&'v str> {
-    Ok(value.string(at)?.0)
-}
-
-fn level(value: &CV, at: &str) -> CargoResult<Level> {
-    string(value, at)?
-        .parse()
-        .with_context(|| format!("invalid `{at}` in {}", value.definition()))
-}
-
-fn unknown<T>(value: &CV, at: &str, key: &str, known: &[&str]) -> CargoResult<T> {
-    bail!(
-        "unknown setting `{at}.{key}` in {}\n\n\
-         help: the settings there are `{}`",
-        value.definition(),
-        known.join("`, `")
-    )
 }
