@@ -3,7 +3,7 @@
 //! Stock cargo compiles them as they are; each of these begins with a look at that.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use consign_testbed::{Output, stock};
 use expect_test::expect;
@@ -21,12 +21,12 @@ fn fetched() -> (World, PathBuf, PathBuf) {
 }
 
 /// What stock cargo makes of it, in a target folder of its own.
-fn run_by_stock(world: &World, app: &PathBuf) -> Output {
+fn run_by_stock(world: &World, app: &Path) -> Output {
     let cargo = world.user.cargo(&stock(), app);
     cargo.args(["run", "--target-dir", "stock"]).run()
 }
 
-fn run(world: &World, app: &PathBuf) -> Output {
+fn run(world: &World, app: &Path) -> Output {
     world.cargo(app, ["run", "--locked", "--require-signatures"])
 }
 
