@@ -61,10 +61,7 @@ fn new(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
         "Created",
         format!("signing key {} of {who}", key.fingerprint()),
     )?;
-    let place = match keys::page(gctx, &identity)? {
-        Some(page) => format!("at {page}"),
-        None => "where its provider looks for keys".to_owned(),
-    };
+    let place = keys::where_to_publish(gctx, &identity)?;
     gctx.shell().note(format!(
         "the secret half is in `{}`\n\
          publish the other half {place}: `cargo key show {identity}` prints it",

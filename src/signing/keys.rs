@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
 use consign_identity::openpgp::{OsRng, SecretKey};
-use consign_identity::provider::Provider;
+use consign_identity::provider::Location;
 
 use crate::{CargoResult, GlobalContext};
 
@@ -80,11 +80,20 @@ pub fn create(gctx: &GlobalContext, identity: &Identity) -> CargoResult<StoredKe
     })
 }
 
-/// The page at which the owner of `identity` publishes a key by hand, where that is known.
-pub fn page(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<&'static str>> {
+/// Where the public half of a key of `identity` has to go, as the rest of a sentence: the page on which
+/// its owner adds it by hand, or the address at which it is looked for.
+pub fn where_to_publish(gctx: &GlobalContext, identity: &Identity) -> CargoResult<String> {
     let policy = gctx.signing.policy(gctx)?;
-    let provider = policy.providers().get(identity.provider());
-    Ok(provider.and_then(Provider::page))
+    let Some(provider) = policy.providers().get(identity.provider()) else {
+        return Ok("where its provider looks for it".to_owned());
+    };
+    Ok(
+        match (provider.page(), provider.location(identity.user())?) {
+            (Some(page), _) => format!("at {page}"),
+            (None, Location::Url(url)) => format!("so that it is found at {url}"),
+            (None, Location::File(path)) => format!("as `{}`", path.display()),
+        },
+    )
 }
 
 /// The key of `identity`. An error where there is one that cannot be read, or more than one.
