@@ -147,7 +147,10 @@ impl Answers {
                 // Says nothing about keys: what is remembered of the account stays as it was.
                 Answer::NoSuchAccount if entry.remembered.is_some() => {}
                 answer => {
-                    remember(gctx, location, now, &answer)?;
+                    // Whoever cannot remember asks again: on a disk that cannot be written to, say.
+                    if let Err(error) = remember(gctx, location, now, &answer) {
+                        gctx.shell().warn(format!("{error:#}"))?;
+                    }
                     entry.remembered = Some(Remembered { asked: now, answer });
                 }
             }

@@ -363,3 +363,29 @@ fn provider_that_nobody_knows_here_is_no_answer() {
         help: say where its keys are, with `signing.identities.corp.keys`
     "#]].assert_eq(&two_ways(&world));
 }
+
+/// A disk that cannot be written to makes the next command ask again, and this one no less sure.
+#[test]
+fn answer_that_cannot_be_remembered_is_used_all_the_same() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    // A file where the folder should be cannot be written below, by root either.
+    let signing = world.user.path().join("signing");
+    fs::create_dir_all(&signing).unwrap();
+    fs::write(signing.join("answers"), "").unwrap();
+    let output = world.fetch(&app).succeeded();
+    assert!(
+        output
+            .stderr
+            .contains("warning: failed to remember what an identity provider answered"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output
+            .stderr
+            .contains("(published by GitHub user @octocat)"),
+        "{}",
+        output.stderr
+    );
+}
