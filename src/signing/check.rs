@@ -79,13 +79,7 @@ pub(super) fn check<'e>(
 /// Where one package has to be checked, the others will have to be too: together they cost one
 /// round of questions instead of one each.
 pub(super) fn check_chosen(gctx: &GlobalContext) -> CargoResult<()> {
-    let chosen: Vec<_> = gctx
-        .signing
-        .all_chosen()
-        .into_iter()
-        .map(|(id, entry)| (id.source_id(), entry))
-        .collect();
-    check_all(gctx, &chosen, Freshness::AsStored)
+    check_all(gctx, &gctx.signing.unchecked(), Freshness::AsStored)
 }
 
 /// Accepts the package `id`, which `Cargo.lock` or the user names and which comes from `source` with
@@ -109,7 +103,7 @@ pub(super) fn demand<'e>(
         // Of those without a signature, one line tells when the resolver is done.
         Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
         Verdict::PassOver | Verdict::Refuse => {
-            return Err(refused(gctx, id, finding, &required)?);
+            return Err(refused(gctx, id, finding, &required));
         }
     }
     Ok(finding.signature())
@@ -121,10 +115,8 @@ pub(super) fn refused(
     id: PackageId,
     finding: &Finding,
     required: &Effective,
-) -> CargoResult<anyhow::Error> {
-    let policy = gctx.signing.policy(gctx)?;
-    let rule = rule(gctx, id.source_id(), required);
-    Ok(report::refused(id, finding, policy, &rule))
+) -> anyhow::Error {
+    report::refused(id, finding, &rule(gctx, id.source_id(), required))
 }
 
 /// The rule for what comes from `source`, in words.

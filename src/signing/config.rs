@@ -191,6 +191,7 @@ impl Policy {
             return Ok(named);
         }
         let own = gctx.signing.outside_projects(gctx)?;
+        let files = gctx.load_values_unmerged()?;
         for (name, place) in names {
             if name == CRATES_IO_REGISTRY {
                 let ids = vec![RegistryId::crates_io()];
@@ -203,10 +204,8 @@ impl Policy {
             }
             let user = index(&own, name)?;
             let mut any: Vec<_> = user.iter().cloned().chain(index(gctx, name)?).collect();
-            for file in gctx.load_values_unmerged()? {
-                if let Some(index) = registry_index(&file, name) {
-                    any.push(RegistryId::from_index_url(index)?);
-                }
+            for index in files.iter().filter_map(|file| registry_index(file, name)) {
+                any.push(RegistryId::from_index_url(index)?);
             }
             if any.is_empty() {
                 // Some other project may know it; but the name may also be misspelt.

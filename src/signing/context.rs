@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use cargo_util_schemas::core::SourceKind;
 use consign_identity::Identity;
 use consign_policy::Effective;
@@ -139,9 +141,14 @@ impl Signing {
         lock(&self.chosen).get(&id).cloned()
     }
 
-    pub(super) fn all_chosen(&self) -> Vec<(PackageId, SharedEntry)> {
+    /// What was chosen and has no finding yet, each with the source that it came from.
+    pub(super) fn unchecked(&self) -> Vec<(SourceId, SharedEntry)> {
         let chosen = lock(&self.chosen);
-        chosen.iter().map(|(id, e)| (*id, e.clone())).collect()
+        chosen
+            .iter()
+            .filter(|(_, entry)| entry.finding.get().is_none())
+            .map(|(id, entry)| (id.source_id(), SharedEntry::clone(entry)))
+            .collect()
     }
 
     /// Takes `id` out of the resolver's sight. `false` where it was out of it already.
@@ -209,4 +216,12 @@ pub(super) fn registry_id(source: SourceId) -> CargoResult<RegistryId> {
 /// A thread that panicked while it held one of these maps left it whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The time by this machine's clock, in Unix seconds.
+pub(super) fn unix_now() -> CargoResult<u64> {
+    Ok(SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock of this machine is set to before 1970")?
+        .as_secs())
 }

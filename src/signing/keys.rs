@@ -7,13 +7,13 @@
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
 use consign_identity::openpgp::{OsRng, SecretKey};
 use consign_identity::provider::Location;
 
+use super::context::unix_now;
 use crate::{CargoResult, GlobalContext};
 
 /// A key file is a few hundred bytes; what is longer than this is something else.
@@ -63,10 +63,7 @@ pub fn create(gctx: &GlobalContext, identity: &Identity) -> CargoResult<StoredKe
             found.key.fingerprint()
         );
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock of this machine is set to before 1970")?;
-    let key = SecretKey::generate(identity, now.as_secs(), OsRng)?;
+    let key = SecretKey::generate(identity, unix_now()?, OsRng)?;
     let path = folder(gctx)
         .join(identity.provider())
         .join(identity.user())

@@ -19,7 +19,7 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
@@ -30,7 +30,7 @@ use consign_statement::{Digest, PublicKey, SignedFields};
 use curl::easy::Easy;
 use curl::multi::{EasyHandle, Multi};
 
-use super::context::lock;
+use super::context::{lock, unix_now};
 use crate::util::network::http::http_handle;
 use crate::{CargoResult, GlobalContext};
 
@@ -349,13 +349,6 @@ fn question(
 
 fn host(url: &url::Url) -> String {
     url.origin().ascii_serialization()
-}
-
-fn unix_now() -> CargoResult<u64> {
-    Ok(SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock of this machine is set to before 1970")?
-        .as_secs())
 }
 
 /// A location as it is configured: a URL or a path.

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use consign_policy::Level;
@@ -14,7 +13,7 @@ use consign_statement::{Digest, Locator, Release, SignedFields, index, publish, 
 use crates_io::{NewCrate, NewCrateDependency};
 use serde::Serialize;
 
-use super::context::registry_id;
+use super::context::{registry_id, unix_now};
 use super::keys::{self, StoredKey};
 use crate::core::SourceId;
 use crate::{CargoResult, GlobalContext};
@@ -158,10 +157,7 @@ fn time(gctx: &GlobalContext) -> CargoResult<u64> {
             text.parse()
                 .with_context(|| format!("`{VARIABLE}` is not a number of seconds: `{text}`"))
         }
-        None => Ok(SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .context("the clock of this machine is set to before 1970")?
-            .as_secs()),
+        None => unix_now(),
     }
 }
 

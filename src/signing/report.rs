@@ -7,8 +7,6 @@ use std::path::Path;
 
 use consign_policy::{Finding, Unanswered, Withdrawn};
 
-use super::config::Policy;
-
 /// The rule by which a package is judged, in words.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -24,13 +22,10 @@ pub(super) struct Rule {
 
 /// What is wrong with a release, as the rest of a sentence that begins with its name.
 ///
-/// Who signed is named the way messages name people only where that is verified; otherwise the
-/// identity is quoted as the claim that it is.
-pub(super) fn reason(finding: &Finding, policy: &Policy) -> String {
+/// Who signed is named the way messages name people only where that is verified, which nothing here
+/// is: the identity is quoted as the claim that it is.
+pub(super) fn reason(finding: &Finding) -> String {
     match finding {
-        Finding::Verified(published) => {
-            format!("was published by {}", policy.display(published.signer()))
-        }
         Finding::Unsigned { version: None } => "is not signed".to_owned(),
         Finding::Unsigned { version: Some(v) } => format!(
             "counts as not signed (its signature is in version {v} of the format; \
@@ -110,8 +105,8 @@ pub(super) fn help_unsigned(rule: &Rule) -> String {
 }
 
 /// The reason for which an unsigned version is no candidate.
-pub(super) fn not_admitted(finding: &Finding, policy: &Policy, rule: &Rule) -> String {
-    format!("{}{}", reason(finding, policy), required(rule, ", and "))
+pub(super) fn not_admitted(finding: &Finding, rule: &Rule) -> String {
+    format!("{}{}", reason(finding), required(rule, ", and "))
 }
 
 /// The warning for versions that a command which names a package does not look at.
@@ -130,19 +125,14 @@ fn required(rule: &Rule, before: &str) -> String {
 }
 
 /// The error for a release that is refused.
-pub(super) fn refused(
-    package: impl Display,
-    finding: &Finding,
-    policy: &Policy,
-    rule: &Rule,
-) -> anyhow::Error {
+pub(super) fn refused(package: impl Display, finding: &Finding, rule: &Rule) -> anyhow::Error {
     let required = match finding {
         Finding::Unsigned { .. } | Finding::Unchecked { .. } => required(rule, "\n"),
         _ => String::new(),
     };
     anyhow::format_err!(
         "refusing `{package}`: it {}{required}\n\nhelp: {}",
-        reason(finding, policy),
+        reason(finding),
         help(finding, rule)
     )
 }
@@ -208,15 +198,10 @@ fn some(names: &[String]) -> String {
 }
 
 /// The warning for a version that the resolver goes on without.
-pub(super) fn passed_over(
-    package: impl Display,
-    finding: &Finding,
-    policy: &Policy,
-    rule: &Rule,
-) -> String {
+pub(super) fn passed_over(package: impl Display, finding: &Finding, rule: &Rule) -> String {
     format!(
         "`{package}` is passed over: it {}\nhelp: {}",
-        reason(finding, policy),
+        reason(finding),
         help(finding, rule)
     )
 }

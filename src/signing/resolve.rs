@@ -12,13 +12,13 @@
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
-use consign_policy::{Choice, Finding, Verdict};
+use consign_policy::{Choice, Effective, Finding, Verdict};
 use consign_statement::Claim;
 
 use super::check::{check_all, check_chosen, demand, refused, rule, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
-use super::report::{self, Rule};
+use super::report;
 use super::unpacked::ensure_as_signed;
 use crate::core::compiler::BuildContext;
 use crate::core::registry::PackageRegistry;
@@ -37,53 +37,60 @@ pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> 
     if kind == QueryKind::RejectedVersions {
         return true;
     }
-    let Some(refused) = why_not(gctx, summary.as_summary()) else {
-        return true;
-    };
+    let summary = summary.as_summary();
+    let why_not = why_not(gctx, summary);
     // Whoever looks for a package by a name that may be misspelt (`cargo add`, `cargo info`) would
     // only be told that there is none.
-    if let (QueryKind::Normalized, Some(rule)) = (kind, &refused.rule) {
+    if let (QueryKind::Normalized, Some(WhyNot::Unsigned(_, required))) = (kind, &why_not) {
         let name = summary.package_id().name();
-        let warning = report::left_out(name, rule);
+        let rule = rule(gctx, summary.source_id(), required);
+        let warning = report::left_out(name, &rule);
         // A warning that cannot be printed changes nothing.
         let _ = gctx
             .signing
             .warn_once(gctx, format!("left out: {name}"), warning);
     }
-    false
+    why_not.is_none()
 }
 
 /// Why a version cannot be chosen, as the rest of a sentence that begins with it.
 pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
     let refused = gctx.and_then(|gctx| Some((gctx, why_not(gctx, summary)?)));
     match refused {
-        Some((gctx, refused)) => {
-            if let Some(rule) = refused.rule {
-                gctx.signing.advise(report::help_unsigned(&rule));
-            }
-            refused.reason
+        Some((_, WhyNot::PassedOver(reason))) => reason,
+        Some((gctx, WhyNot::Unsigned(finding, required))) => {
+            let rule = rule(gctx, summary.source_id(), &required);
+            gctx.signing.advise(report::help_unsigned(&rule));
+            report::not_admitted(&finding, &rule)
+        }
+        Some((_, WhyNot::NoIdentity)) => {
+            "comes from a registry whose address cannot be signed".to_owned()
         }
         None => "is unavailable".to_owned(),
     }
 }
 
-/// Why a version is no candidate.
-struct Refused {
-    reason: String,
-    /// The rule that asks for a signature, where there is none.
-    rule: Option<Rule>,
+/// Why a version is no candidate. It is worded only where it is told: most versions are asked about
+/// many times, and told of never.
+enum WhyNot {
+    /// It, or its key, was found wanting before; how, in words.
+    PassedOver(String),
+    /// It has no signature, and by this rule it must have one.
+    Unsigned(Box<Finding>, Effective),
+    /// It comes from a registry that no rule can name.
+    NoIdentity,
 }
 
-fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<Refused> {
+fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
     let id = summary.package_id();
     if let Some(reason) = gctx.signing.passed_over(id) {
-        return Some(Refused { reason, rule: None });
+        return Some(WhyNot::PassedOver(reason));
     }
     if let Some(entry) = summary.signed()
         && let Ok(Claim::Signed(fields)) = &entry.claim
     {
-        let reason = gctx.signing.key_passed_over(&fields.locator)?;
-        return Some(Refused { reason, rule: None });
+        let reason = gctx.signing.key_passed_over(&fields.locator);
+        return reason.map(WhyNot::PassedOver);
     }
     let unsigned = unsigned(summary)?;
     if made_here(gctx, summary) {
@@ -91,21 +98,12 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<Refused> {
     }
     // A policy that cannot be read has ended the command before this. A registry that has no
     // identity cannot be looked up in it: nobody allows what comes from there.
-    let (Ok(policy), Ok(required)) = (
-        gctx.signing.policy(gctx),
-        gctx.signing.required(gctx, id.source_id()),
-    ) else {
-        let reason = "comes from a registry whose address cannot be signed".to_owned();
-        return Some(Refused { reason, rule: None });
+    let Ok(required) = gctx.signing.required(gctx, id.source_id()) else {
+        return Some(WhyNot::NoIdentity);
     };
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
-        Verdict::PassOver | Verdict::Refuse => {
-            let rule = rule(gctx, id.source_id(), &required);
-            let reason = report::not_admitted(&unsigned, policy, &rule);
-            let rule = Some(rule);
-            Some(Refused { reason, rule })
-        }
+        Verdict::PassOver | Verdict::Refuse => Some(WhyNot::Unsigned(Box::new(unsigned), required)),
     }
 }
 
@@ -215,26 +213,23 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         .collect();
     check_all(gctx, &entries, Freshness::Resolving)?;
 
-    let policy = gctx.signing.policy(gctx)?;
     let mut passed_over = Vec::new();
     for (id, entry) in fresh {
         let Some(finding) = entry.finding.get() else {
             continue;
         };
         let required = gctx.signing.required(gctx, id.source_id())?;
-        let level = required.level;
-        let rule = rule(gctx, id.source_id(), &required);
-        let refuse = move || refused(gctx, *id, finding, &required);
-        match Verdict::of(finding, level, Choice::Free) {
+        match Verdict::of(finding, required.level, Choice::Free) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
-            Verdict::PassOver => passed_over.push((*id, finding, rule, refuse)),
-            Verdict::Refuse => return Err(refuse()?),
+            Verdict::PassOver => passed_over.push((*id, finding, required)),
+            Verdict::Refuse => return Err(refused(gctx, *id, finding, &required)),
         }
     }
-    for (id, finding, rule, refuse) in &passed_over {
-        let warning = report::passed_over(id, finding, policy, rule);
-        let reason = report::reason(finding, policy);
+    for (id, finding, required) in &passed_over {
+        let rule = rule(gctx, id.source_id(), required);
+        let warning = report::passed_over(id, finding, &rule);
+        let reason = report::reason(finding);
         if let Finding::WithdrawnKey { signer, key, how } = finding
             && how.whatever_it_signed()
         {
@@ -242,7 +237,7 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         }
         if !gctx.signing.pass_over(*id, reason) {
             // A `[patch]` or a source that does not ask us first names it in spite of that.
-            return Err(refuse()?);
+            return Err(refused(gctx, *id, finding, required));
         }
         gctx.shell().warn(warning)?;
     }
@@ -264,7 +259,7 @@ fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<
             Verdict::AcceptAndSay => names.push(format!("{} v{}", id.name(), id.version())),
             // It did not come to be chosen through `admits`: a `[patch]` names it.
             Verdict::PassOver | Verdict::Refuse => {
-                return Err(refused(gctx, id, &finding, &required)?);
+                return Err(refused(gctx, id, &finding, &required));
             }
         }
     }
