@@ -4,14 +4,19 @@
 //! in the cache, it is in a local registry, it is being vendored. Upstream compares a checksum in
 //! one of them. Here, `unpack` takes a [`CheckedArchive`], which [`CheckedArchive::new`] alone can
 //! make: a way of unpacking that skips the check does not compile.
+//!
+//! Only an archive with the signed checksum is read. Then it has to be one that can be signed at all,
+//! without links, paths that lead elsewhere and whatever else [`tree`] refuses, and its files have to be
+//! those that were signed: all of that before the first of them is written.
 
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
+use std::io::{BufReader, Seek as _, SeekFrom};
 use std::task::Poll;
 
 use anyhow::Context as _;
 use consign_policy::Finding;
-use consign_statement::Digest;
+use consign_statement::vendored::may_be_left_out;
+use consign_statement::{Digest, SignatureValid, tree};
 
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
@@ -51,16 +56,16 @@ impl<'a> CheckedArchive<'a> {
         if let Some(signature) = demand(gctx, id, source.source_id(), entry.as_ref())? {
             let found = digest(file)?;
             if found != *signature.cksum() {
-                let locator = signature.locator();
                 let cache = gctx.registry_cache_path().into_path_unlocked();
                 return Err(report::other_bytes(
                     id,
-                    format!("`{}:{}`", locator.provider(), locator.user()),
+                    signature.locator(),
                     signature.cksum(),
                     found,
                     cache.join("*").join(id.tarball_name()).display(),
                 ));
             }
+            holds_what_was_signed(gctx, id, file, signature)?;
         }
         Ok(checked)
     }
@@ -69,6 +74,38 @@ impl<'a> CheckedArchive<'a> {
     pub fn file(&self) -> &'a File {
         self.file
     }
+}
+
+/// More than any archive that cargo unpacks (its own limit, with the ratio of 20 that it allows), so
+/// that what is too much is said by us only where cargo would never say it.
+const MAX_UNPACKED: u64 = 512 << 20;
+const MAX_RATIO: u64 = 20;
+
+/// How many bytes an archive of `size` bytes may unpack to.
+pub(super) fn unpacked_limit(size: u64) -> u64 {
+    MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
+}
+
+/// Reads the archive, and compares its files with what was signed. Leaves `file` at its beginning.
+fn holds_what_was_signed(
+    gctx: &GlobalContext,
+    id: PackageId,
+    mut file: &File,
+    signature: &SignatureValid,
+) -> CargoResult<()> {
+    let limit = unpacked_limit(file.metadata()?.len());
+    let version = id.version().to_string();
+    let tree = tree::read_crate(BufReader::new(file), &id.name(), &version, limit)
+        .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
+    let left_out = tree.files().filter(|(path, _)| may_be_left_out(path));
+    let left_out = left_out.map(|(path, digest)| (path.to_owned(), *digest));
+    gctx.signing.note_left_out(id, left_out.collect());
+    if tree.finish() != *signature.tree() {
+        return Err(report::other_tree(id, signature.locator()));
+    }
+    file.seek(SeekFrom::Start(0))
+        .context("failed to rewind an archive")?;
+    Ok(())
 }
 
 /// What is printed of a package that was downloaded: `descriptor`, and who published it where that

@@ -3,14 +3,12 @@
 //! [`consign_policy::Finding::of`] decides; this finds it what it needs, for many entries at a
 //! time: signatures are checked on all cores, then every identity that is wanted is asked for once.
 
-use std::num::NonZero;
-use std::thread;
-
 use consign_identity::Identity;
 use consign_policy::{Choice, Effective, Finding, Level, Mismatch, Verdict};
 use consign_statement::{Claim, RegistryId, Release, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
+use super::cores::on_all_cores;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
 use super::report::{self, Rule};
@@ -174,29 +172,4 @@ fn signature(
             .map_err(Mismatch::from)
             .and_then(|release| verify(&release, registry, fields).map_err(Mismatch::from)),
     )
-}
-
-/// `f` of every item, in the order of the items.
-fn on_all_cores<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    // Below this many a thread costs more than it saves.
-    const WORTH_A_THREAD: usize = 8;
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(cores).max(WORTH_A_THREAD);
-    if items.len() <= share {
-        return items.iter().map(f).collect();
-    }
-    thread::scope(|scope| {
-        let f = &f;
-        let workers: Vec<_> = items
-            .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().map(f).collect::<Vec<R>>()))
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| match worker.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    })
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use cargo_util_schemas::core::SourceKind;
 use consign_identity::Identity;
 use consign_policy::Effective;
+use consign_statement::vendored::LeftOut;
 use consign_statement::{Locator, PublicKey, RegistryId};
 
 use super::config::Policy;
@@ -32,6 +33,8 @@ pub struct Signing {
     chosen: Mutex<HashMap<PackageId, SharedEntry>>,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
+    /// What vendoring leaves out of the archives that were checked.
+    left_out: Mutex<HashMap<PackageId, LeftOut>>,
     /// How a package without a signature is treated, for each source that was asked about.
     required: Mutex<HashMap<SourceId, Effective>>,
     /// Keys that are known not to count, whatever they signed, with the reason.
@@ -139,6 +142,15 @@ impl Signing {
 
     pub(super) fn chosen(&self, id: PackageId) -> Option<SharedEntry> {
         lock(&self.chosen).get(&id).cloned()
+    }
+
+    /// Remembers what vendoring will leave out of the archive of `id`.
+    pub(super) fn note_left_out(&self, id: PackageId, files: LeftOut) {
+        lock(&self.left_out).insert(id, files);
+    }
+
+    pub(super) fn left_out(&self, id: PackageId) -> Option<LeftOut> {
+        lock(&self.left_out).get(&id).cloned()
     }
 
     /// What was chosen and has no finding yet, each with the source that it came from.

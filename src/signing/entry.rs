@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use cargo_util_schemas::index::{IndexPackage, RegistryDependency};
 use consign_policy::Finding;
+use consign_statement::vendored::LeftOut;
 use consign_statement::{Claim, Malformed, index};
 
 use crate::core::Summary;
@@ -22,10 +23,28 @@ pub struct Entry {
     pub(super) claim: Result<Claim, Malformed>,
     /// What it says of the release.
     pub(super) entry: index::Entry<'static>,
+    /// The files that a vendored folder lacks of those that were signed; elsewhere there are none.
+    pub(super) left_out: LeftOut,
     /// What was found of it. An entry is checked once.
     pub(super) finding: OnceLock<Finding>,
     /// Set once its unpacked files were found to be those that were signed.
     pub(super) unpacked: OnceLock<()>,
+}
+
+impl Entry {
+    pub(super) fn new(
+        claim: Result<Claim, Malformed>,
+        entry: index::Entry<'static>,
+        left_out: LeftOut,
+    ) -> Entry {
+        Entry {
+            claim,
+            entry,
+            left_out,
+            finding: OnceLock::new(),
+            unpacked: OnceLock::new(),
+        }
+    }
 }
 
 /// An [`Entry`] that travels with every copy of a summary.
@@ -37,12 +56,8 @@ pub type SharedEntry = Arc<Entry>;
 pub fn attach(mut summary: Summary, parsed: &IndexPackage<'_>, line: &[u8]) -> Summary {
     let claim = Claim::from_json(line);
     if !matches!(claim, Ok(Claim::Unsigned)) {
-        summary.set_signed(Arc::new(Entry {
-            claim,
-            entry: entry(parsed).into_owned(),
-            finding: OnceLock::new(),
-            unpacked: OnceLock::new(),
-        }));
+        let entry = Entry::new(claim, entry(parsed).into_owned(), LeftOut::new());
+        summary.set_signed(Arc::new(entry));
     }
     summary
 }

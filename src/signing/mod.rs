@@ -12,7 +12,11 @@
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
 //! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
-//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`resolve`], [`unpacked`] |
+//! | a package is vendored | [`keep_entry`] keeps its entry with it | [`vendored`] |
+//! | a folder of that name is there | [`is_vendored`] says whether it may stay | [`vendored`] |
+//! | a vendored package is read | [`attach_vendored`] reads the entry | [`vendored`] |
+//! | what was compiled is looked for | [`fingerprint`] tells what it was made of | [`compile`] |
+//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`compile`], [`unpacked`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
 //!
@@ -28,19 +32,25 @@
 
 mod archive;
 mod check;
+mod compile;
 mod config;
 mod context;
+mod cores;
 mod entry;
+mod files;
 pub mod keys;
 mod lookup;
 mod publish;
 mod report;
 mod resolve;
 mod unpacked;
+mod vendored;
 
 pub use archive::{CheckedArchive, downloaded};
+pub use compile::{compiles, fingerprint};
 pub use config::Policy;
 pub use context::Signing;
 pub use entry::{Entry, SharedEntry, attach};
 pub use publish::{SignedRequest, can_sign, sign};
-pub use resolve::{admits, compiles, named, refusal, settle};
+pub use resolve::{admits, named, refusal, settle};
+pub use vendored::{attach_vendored, is_vendored, keep_entry};

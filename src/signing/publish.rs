@@ -13,15 +13,11 @@ use consign_statement::{Digest, Locator, Release, SignedFields, index, publish, 
 use crates_io::{NewCrate, NewCrateDependency};
 use serde::Serialize;
 
+use super::archive::unpacked_limit;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, StoredKey};
 use crate::core::SourceId;
 use crate::{CargoResult, GlobalContext};
-
-/// More than any archive that cargo would unpack again (its own limit, with the ratio of 20 that it
-/// allows).
-const MAX_UNPACKED: u64 = 512 << 20;
-const MAX_RATIO: u64 = 20;
 
 /// A publish request with the two fields of a signature beside its own.
 #[derive(Serialize)]
@@ -126,7 +122,7 @@ fn signed(
     archive.read_to_end(&mut bytes)?;
     archive.seek(SeekFrom::Start(0))?;
 
-    let limit = MAX_UNPACKED.max(bytes.len() as u64 * MAX_RATIO);
+    let limit = unpacked_limit(bytes.len() as u64);
     let cksum = Digest::of(&bytes);
     let tree = tree::of_crate(&bytes[..], &request.name, &request.vers, limit)
         .context("the package holds something that cannot be signed")?;

@@ -6,6 +6,8 @@ use std::fmt::Display;
 use std::path::Path;
 
 use consign_policy::{Finding, Unanswered, Withdrawn};
+use consign_statement::Locator;
+use consign_statement::tree::TreeError;
 
 /// The rule by which a package is judged, in words.
 #[derive(Debug)]
@@ -99,7 +101,10 @@ pub(super) fn help_unsigned(rule: &Rule) -> String {
         ),
     };
     if rule.vendored {
-        return format!("a vendored folder carries no signatures yet: build without it, or {lift}");
+        return format!(
+            "if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask \
+             its authors to sign, or {lift}"
+        );
     }
     format!("choose a version that is signed, ask its authors to sign, or {lift}")
 }
@@ -140,18 +145,47 @@ pub(super) fn refused(package: impl Display, finding: &Finding, rule: &Rule) -> 
 /// The error for bytes that are not those which were signed.
 pub(super) fn other_bytes(
     package: impl Display,
-    signer: impl Display,
+    signer: &Locator,
     wanted: impl Display,
     found: impl Display,
     file: impl Display,
 ) -> anyhow::Error {
     anyhow::format_err!(
-        "refusing `{package}`: its archive is not the one that {signer} signed\n\
+        "refusing `{package}`: its archive is not the one that {} signed\n\
          signed: {wanted}\n\
          found:  {found}\n\n\
          help: remove `{file}`, so that it is downloaded again; if the error stays, \
-         tell the registry and the package's authors"
+         tell the registry and the package's authors",
+        quoted(signer)
     )
+}
+
+/// The error for an archive that was signed, and that nobody should have signed.
+pub(super) fn unfit_archive(
+    package: impl Display,
+    signer: &Locator,
+    error: TreeError,
+) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing `{package}`: {} signed an archive that may not be unpacked: {:#}\n\n\
+         help: do not build it: tell the package's authors",
+        quoted(signer),
+        anyhow::Error::new(error)
+    )
+}
+
+/// The error for an archive whose files are not those that its signature speaks of.
+pub(super) fn other_tree(package: impl Display, signer: &Locator) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing `{package}`: {} signed its archive and other files than are in it\n\n\
+         help: do not build it: tell the package's authors",
+        quoted(signer)
+    )
+}
+
+/// The identity that a locator claims.
+fn quoted(locator: &Locator) -> String {
+    format!("`{}:{}`", locator.provider(), locator.user())
 }
 
 /// The error for unpacked files that are not those which were signed, and cannot be put right.
@@ -161,6 +195,28 @@ pub(super) fn other_files(package: impl Display, files: &[String], root: &Path) 
          help: do not build it: tell the registry and the package's authors",
         root.display(),
         some(files)
+    )
+}
+
+/// The error for files in a vendored folder that are not those which were signed; `changed` are those
+/// that cargo's own list does not fit, if any.
+pub(super) fn vendored_files(package: impl Display, changed: &[String], folder: &Path) -> String {
+    let changed = match changed {
+        [] => String::new(),
+        changed => format!(" ({})", some(changed)),
+    };
+    format!(
+        "refusing `{package}`: its files in `{}` are not those that were signed{changed}\n\n\
+         help: put it right with `cargo vendor`; to build it changed, use `[patch]` with a copy of it",
+        folder.display()
+    )
+}
+
+/// The warning for a package that was vendored without all the files that were signed.
+pub(super) fn incomplete_copy(package: impl Display) -> String {
+    format!(
+        "`{package}` counts as not signed where it is vendored to: from a folder cargo copies some of \
+         the signed files only\nhelp: vendor from the registry, without `--respect-source-config`"
     )
 }
 

@@ -15,14 +15,12 @@
 use consign_policy::{Choice, Effective, Finding, Verdict};
 use consign_statement::Claim;
 
-use super::check::{check_all, check_chosen, demand, refused, rule, say_unchecked};
+use super::check::{check_all, demand, refused, rule, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
-use super::unpacked::ensure_as_signed;
-use crate::core::compiler::BuildContext;
 use crate::core::registry::PackageRegistry;
-use crate::core::{Package, PackageId, Resolve, Summary};
+use crate::core::{PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
 use crate::sources::source::QueryKind;
 use crate::{CargoResult, GlobalContext};
@@ -108,7 +106,7 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
 }
 
 /// Whether this very command made the package, as `cargo publish` does with those of a workspace.
-fn made_here(gctx: &GlobalContext, summary: &Summary) -> bool {
+pub(super) fn made_here(gctx: &GlobalContext, summary: &Summary) -> bool {
     let cksum = summary.checksum();
     cksum.is_some_and(|cksum| gctx.signing.was_made_here(cksum))
 }
@@ -129,7 +127,7 @@ fn unsigned(summary: &Summary) -> Option<Finding> {
 }
 
 /// Vendored packages count: their source stands in for a registry.
-fn is_from_registry(id: PackageId) -> bool {
+pub(super) fn is_from_registry(id: PackageId) -> bool {
     !id.source_id().is_path() && !id.source_id().is_git()
 }
 
@@ -179,28 +177,6 @@ pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
         if let Some(entry) = summary.signed() {
             gctx.signing.choose(id, entry);
         }
-    }
-    Ok(())
-}
-
-/// Accepts a package of which something is about to be compiled, or says why not.
-///
-/// Its archive was checked if it was unpacked by this command; if it was unpacked before, by
-/// whomever, then its entry is checked here for the first time. Its files always are.
-pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<()> {
-    let id = package.package_id();
-    if !is_from_registry(id) || made_here(bcx.gctx, package.summary()) {
-        return Ok(());
-    }
-    check_chosen(bcx.gctx)?;
-    let entry = bcx.gctx.signing.chosen(id);
-    let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
-    if let (Some(entry), Some(signature)) = (&entry, signature)
-        && entry.unpacked.get().is_none()
-    {
-        ensure_as_signed(bcx, package, signature)?;
-        // Another unit of the same package need not ask again.
-        let _ = entry.unpacked.set(());
     }
     Ok(())
 }

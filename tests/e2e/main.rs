@@ -24,6 +24,7 @@ mod refuse;
 mod sources;
 mod stock;
 mod unpacked;
+mod vendored;
 mod withdrawn;
 mod world;
 

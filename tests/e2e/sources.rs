@@ -269,22 +269,3 @@ fn dependency_from_another_registry_is_signed_for() {
     fs::remove_file(app.join("Cargo.lock")).unwrap();
     world.cargo(&app, args).failed();
 }
-
-#[test]
-fn vendored_packages_are_refused_when_signatures_are_required() {
-    let world = World::with_foo(["1.0.0"]);
-    let app = world.app();
-    let config = world
-        .cargo(&app, ["vendor", "--require-signatures"])
-        .succeeded()
-        .stdout;
-    fs::create_dir(app.join(".cargo")).unwrap();
-    fs::write(app.join(".cargo/config.toml"), config).unwrap();
-    world.cargo(&app, ["build"]).succeeded();
-    fs::remove_dir_all(app.join("target")).unwrap();
-    // A vendored folder keeps no signatures, so nothing in it can be accepted.
-    let output = world
-        .cargo(&app, ["build", "--require-signatures"])
-        .failed();
-    assert!(output.stderr.contains("is not signed"), "{}", output.stderr);
-}

@@ -156,3 +156,43 @@ fn package_that_nobody_signed_is_compiled_as_it_is() {
     let output = world.cargo(&app, ["run"]).succeeded();
     assert_eq!(output.stdout, "evil\n");
 }
+
+#[test]
+fn documentation_tests_are_not_built_from_an_edited_source() {
+    let world = World::new();
+    let ran = world.user.path().join("ran");
+    let text = |test: &str| {
+        format!("/// ```\n/// {test}\n/// ```\npub fn name() -> &'static str {{ \"foo\" }}\n")
+    };
+    let foo = world.library("foo", "1.0.0");
+    world.publish(foo.file("src/lib.rs", text("foo::name();")));
+    let app = world.app();
+    let test = ["test", "--doc", "--package", "foo"];
+    world.cargo(&app, test).succeeded();
+
+    // All that is compiled of it is fresh now.
+    let cache = world.user.path().join("registry/src");
+    let registry = fs::read_dir(cache).unwrap().next().unwrap().unwrap();
+    let evil = text(&format!("std::fs::write({ran:?}, \"\").unwrap();"));
+    fs::write(registry.path().join("foo-1.0.0/src/lib.rs"), evil).unwrap();
+    let output = world.cargo(&app, test).succeeded();
+    assert!(
+        output.stderr.contains("was unpacked again"),
+        "{}",
+        output.stderr
+    );
+    assert!(!ran.exists());
+}
+
+#[test]
+fn what_was_compiled_before_signatures_were_required_is_compiled_again() {
+    let (world, app, _) = fetched();
+    world.cargo(&app, ["build"]).succeeded();
+    let compiles = |args: [&str; 2]| {
+        let output = world.cargo(&app, args).succeeded();
+        output.stderr.contains("Compiling foo")
+    };
+    assert!(!compiles(["build", "--locked"]));
+    assert!(compiles(["build", "--require-signatures"]));
+    assert!(!compiles(["build", "--require-signatures"]));
+}

@@ -19,7 +19,7 @@ use crate::{Digest, publish};
 pub type Features<'a> = BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>;
 
 /// One version of one package, as it stands on a line of the index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<'a> {
     /// The package's name.
     #[serde(borrow)]

@@ -23,7 +23,8 @@
 //! that a signature fits, and only [`verify`] can make it.
 //!
 //! What a signed statement covers beyond the index line is the unpacked package: [`tree`] says how
-//! the digest over its files is made.
+//! the digest over its files is made. [`vendored`] is how a folder keeps a signed entry where there is
+//! no index.
 
 mod canonical;
 mod digest;
@@ -39,6 +40,7 @@ mod release;
 mod signature;
 mod statement;
 pub mod tree;
+pub mod vendored;
 
 pub use digest::{Digest, InvalidDigest};
 pub use key::{InvalidKey, PublicKey};

@@ -20,7 +20,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::{
     Digest, INTEGER_LIMIT, InvalidDigest, InvalidKey, InvalidLocator, InvalidRegistry, Locator,
-    RegistryId,
+    RegistryId, vendored::InvalidVendored,
 };
 
 const KEY_LOCATOR: &str = "key_locator";
@@ -466,6 +466,9 @@ pub enum Malformed {
     /// `signature.sig` is no signature.
     #[error("`signature.sig` is not 64 bytes in base64url without padding")]
     Sig,
+    /// What a vendored folder says of its release is not of the format, or not of this release.
+    #[error("`consign` in `.cargo-checksum.json`: {0}")]
+    Vendored(#[from] InvalidVendored),
 }
 
 impl Malformed {

@@ -1,0 +1,58 @@
+//! What is about to be compiled.
+//!
+//! Every unit that will run comes by here before the first job of a build starts: what is to be
+//! compiled, build scripts, and the documentation tests of a package, which are never fresh. What is
+//! fresh does not, so that a build in which nothing is to be done checks no signature and hashes no
+//! file.
+
+use std::hash::{Hash as _, Hasher};
+
+use consign_policy::Level;
+use consign_statement::Claim;
+
+use super::check::{check_chosen, demand};
+use super::resolve::{is_from_registry, made_here};
+use super::unpacked::ensure_as_signed;
+use crate::CargoResult;
+use crate::core::Package;
+use crate::core::compiler::BuildContext;
+
+/// Accepts a package of which something is about to be compiled, or says why not.
+///
+/// Its archive was checked if it was unpacked by this command; if it was unpacked before, by
+/// whomever, then its entry is checked here for the first time. Its files always are.
+pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<()> {
+    let id = package.package_id();
+    if !is_from_registry(id) || made_here(bcx.gctx, package.summary()) {
+        return Ok(());
+    }
+    check_chosen(bcx.gctx)?;
+    let entry = bcx.gctx.signing.chosen(id);
+    let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
+    if let (Some(entry), Some(signature)) = (&entry, signature)
+        && entry.unpacked.get().is_none()
+    {
+        ensure_as_signed(bcx, package, signature, &entry.left_out)?;
+        // Another unit of the same package need not ask again.
+        let _ = entry.unpacked.set(());
+    }
+    Ok(())
+}
+
+/// Adds the signed files of `package` to what its compiled units are known by, where signatures are
+/// required: so what was compiled before they were, and is known to stock cargo by its version alone, is
+/// compiled again, once. Elsewhere it adds nothing, and what stock cargo compiled is fresh.
+pub fn fingerprint(
+    bcx: &BuildContext<'_, '_>,
+    package: &Package,
+    hasher: &mut impl Hasher,
+) -> CargoResult<()> {
+    let id = package.package_id();
+    if let Some(entry) = bcx.gctx.signing.chosen(id)
+        && let Ok(Claim::Signed(fields)) = &entry.claim
+        && bcx.gctx.signing.required(bcx.gctx, id.source_id())?.level == Level::Deny
+    {
+        fields.signature.tree.hash(hasher);
+    }
+    Ok(())
+}

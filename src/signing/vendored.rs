@@ -1,0 +1,105 @@
+//! Vendored folders, which carry their signed entries with them.
+//!
+//! `cargo vendor` keeps the entry of each package beside its checksums ([`keep_entry`]), and a
+//! directory source reads it back ([`attach_vendored`]). From there a vendored package is like any
+//! other: its entry is checked with its signature, and its files before they are compiled. No registry
+//! is asked.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use consign_statement::vendored::{self, LeftOut, Vendored};
+use consign_statement::{Claim, SignedFields, index};
+
+use super::entry::Entry;
+use super::files::{CHECKSUMS, Files};
+use super::report;
+use crate::core::{Package, PackageId};
+use crate::{CargoResult, GlobalContext};
+
+/// Keeps with the package in a directory source what its `.cargo-checksum.json`, whose text is
+/// `checksums`, says of its signature.
+pub fn attach_vendored(package: &mut Package, checksums: &str) {
+    let id = package.package_id();
+    let version = id.version().to_string();
+    let entry = match Vendored::from_json(checksums.as_bytes(), &id.name(), &version) {
+        Ok(None) => return,
+        Ok(Some(Vendored::Entry {
+            entry,
+            claim,
+            left_out,
+        })) => Entry::new(Ok(claim), entry, left_out),
+        Ok(Some(Vendored::UnknownVersion(v))) => unreadable(Ok(Claim::UnknownVersion(v))),
+        Err(malformed) => unreadable(Err(malformed)),
+    };
+    let summary = package.manifest_mut().summary_mut();
+    summary.set_signed(entry.into());
+}
+
+/// An entry of which nothing is known but the claim.
+fn unreadable(claim: Result<Claim, consign_statement::Malformed>) -> Entry {
+    Entry::new(claim, index::Entry::default(), LeftOut::new())
+}
+
+/// Adds the signed entry of `id` to `checksums`, what `cargo vendor` is about to write beside the
+/// files in `folder`. Those must be the ones that were signed.
+///
+/// What is vendored from another vendored folder may lack more than git's files: cargo copies what it
+/// would package. Then there is nothing that the signature fits, and the copy counts as unsigned.
+pub fn keep_entry(
+    gctx: &GlobalContext,
+    id: PackageId,
+    folder: &Path,
+    mut checksums: serde_json::Value,
+) -> CargoResult<serde_json::Value> {
+    let Some((entry, fields)) = signed(gctx, id) else {
+        return Ok(checksums);
+    };
+    let unpacked = gctx.signing.left_out(id);
+    let is_copy = unpacked.is_none();
+    let left_out = unpacked.unwrap_or_else(|| entry.left_out.clone());
+    let files = Files::read(folder, &left_out)?;
+    if !files.are(&fields.signature.tree) {
+        if is_copy {
+            gctx.shell().warn(report::incomplete_copy(id))?;
+            return Ok(checksums);
+        }
+        bail!(report::other_files(id, &files.names(), folder));
+    }
+    let (name, member) = vendored::member(&entry.entry, &fields, &left_out)?;
+    checksums[name] = member;
+    Ok(checksums)
+}
+
+/// Whether `folder` holds what `cargo vendor` would make of `id`, and so may stay as it is. Stock
+/// cargo asks no more of a folder with a version in its name than that it is there.
+pub fn is_vendored(gctx: &GlobalContext, id: PackageId, folder: &Path) -> CargoResult<bool> {
+    let Some((_, fields)) = signed(gctx, id) else {
+        return Ok(true);
+    };
+    let path = folder.join(CHECKSUMS);
+    let text = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    let version = id.version().to_string();
+    let Ok(Some(Vendored::Entry {
+        claim: Claim::Signed(kept),
+        left_out,
+        ..
+    })) = Vendored::from_json(&text, &id.name(), &version)
+    else {
+        return Ok(false);
+    };
+    Ok(kept == fields && Files::read(folder, &left_out)?.are(&fields.signature.tree))
+}
+
+/// The entry that the resolver chose, where it has a signature.
+fn signed(gctx: &GlobalContext, id: PackageId) -> Option<(super::SharedEntry, SignedFields)> {
+    let entry = gctx.signing.chosen(id)?;
+    match &entry.claim {
+        Ok(Claim::Signed(fields)) => {
+            let fields = fields.clone();
+            Some((entry, fields))
+        }
+        _ => None,
+    }
+}
