@@ -152,6 +152,7 @@ fn entry_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<Shared
 
 /// The SHA-256 of the whole file, which is left at its beginning.
 fn digest(mut file: &File) -> CargoResult<Digest> {
+    tracing::trace!("hashing an archive");
     file.seek(SeekFrom::Start(0))
         .context("failed to rewind an archive")?;
     let hash = cargo_util::Sha256::new()

@@ -155,6 +155,7 @@ fn signature(
     let Ok(Claim::Signed(fields)) = &entry.claim else {
         return None;
     };
+    tracing::trace!("checking the signature of `{}`", entry.entry.name);
     // A name that no account can have is malformed. What is a name, the provider's rule says.
     let locator = &fields.locator;
     if let Some(provider) = policy.providers().get(locator.provider())

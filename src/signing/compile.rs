@@ -1,9 +1,9 @@
 //! What is about to be compiled.
 //!
-//! Every unit that will run comes by here before the first job of a build starts: what is to be
-//! compiled, build scripts, and the documentation tests of a package, which are never fresh. What is
-//! fresh does not, so that a build in which nothing is to be done checks no signature and hashes no
-//! file.
+//! Every unit that will run comes by here before the first job of a build starts. A job that does
+//! something takes [`Accepted`], which [`compiles`] alone makes: a way of compiling that skips the check
+//! does not compile. What is fresh is not checked, so that a build in which nothing is to be done checks
+//! no signature and hashes no file.
 
 use std::hash::{Hash as _, Hasher};
 
@@ -15,16 +15,32 @@ use super::resolve::{is_from_registry, made_here};
 use super::unpacked::ensure_as_signed;
 use crate::CargoResult;
 use crate::core::Package;
-use crate::core::compiler::BuildContext;
+use crate::core::compiler::{BuildContext, Unit};
+
+/// A package that may be compiled: path dependencies are the user's own and git dependencies nobody
+/// signs for; of those from registries, one that this very command made, one without a signature where
+/// policy lets it pass, and one whose entry, signature, key and files were checked.
+#[derive(Debug)]
+#[must_use]
+pub struct Accepted(());
+
+/// Looks at a unit before it is known whether it is fresh. Documentation tests never are, and are built
+/// when all else is done, from sources that nobody looks at again.
+pub fn prepares(bcx: &BuildContext<'_, '_>, unit: &Unit) -> CargoResult<()> {
+    if unit.mode.is_doc_test() {
+        let Accepted(()) = compiles(bcx, &unit.pkg)?;
+    }
+    Ok(())
+}
 
 /// Accepts a package of which something is about to be compiled, or says why not.
 ///
 /// Its archive was checked if it was unpacked by this command; if it was unpacked before, by
 /// whomever, then its entry is checked here for the first time. Its files always are.
-pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<()> {
+pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Accepted> {
     let id = package.package_id();
     if !is_from_registry(id) || made_here(bcx.gctx, package.summary()) {
-        return Ok(());
+        return Ok(Accepted(()));
     }
     check_chosen(bcx.gctx)?;
     let entry = bcx.gctx.signing.chosen(id);
@@ -36,7 +52,7 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<()
         // Another unit of the same package need not ask again.
         let _ = entry.unpacked.set(());
     }
-    Ok(())
+    Ok(Accepted(()))
 }
 
 /// Adds the signed files of `package` to what its compiled units are known by, where signatures are

@@ -268,6 +268,7 @@ fn download(
                 answers.insert(identity.clone(), answer);
                 continue;
             }
+            tracing::trace!("asking `{url}`");
             let body = Arc::new(Mutex::new(Vec::new()));
             let mut easy = http_handle(&own)?;
             question(&mut easy, url, left, Arc::clone(&body))?;

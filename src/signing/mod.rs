@@ -15,8 +15,9 @@
 //! | a package is vendored | [`keep_entry`] keeps its entry with it | [`vendored`] |
 //! | a folder of that name is there | [`is_vendored`] says whether it may stay | [`vendored`] |
 //! | a vendored package is read | [`attach_vendored`] reads the entry | [`vendored`] |
+//! | a unit is prepared | [`prepares`] looks at documentation tests | [`compile`] |
 //! | what was compiled is looked for | [`fingerprint`] tells what it was made of | [`compile`] |
-//! | a package is about to be compiled | [`compiles`] accepts it or says why not | [`compile`], [`unpacked`] |
+//! | a package is about to be compiled | [`compiles`] makes the proof, [`Accepted`], or says why not | [`compile`], [`unpacked`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
 //!
@@ -47,7 +48,7 @@ mod unpacked;
 mod vendored;
 
 pub use archive::{CheckedArchive, downloaded};
-pub use compile::{compiles, fingerprint};
+pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;
 pub use context::Signing;
 pub use entry::{Entry, SharedEntry, attach};

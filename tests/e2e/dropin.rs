@@ -1,5 +1,6 @@
 //! With nothing signed and nothing configured, our cargo is stock cargo, to the byte.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use consign_testbed::{Output, Sandbox, consign, stock};
@@ -202,4 +203,54 @@ fn messages_for_programs_stay_clean() {
             .stderr
             .contains("(published by GitHub user @octocat)")
     );
+}
+
+/// What a command did of all that costs time: signatures checked, files and archives hashed, providers
+/// asked.
+fn work(world: &World, app: &Path, args: &[&str]) -> BTreeMap<&'static str, usize> {
+    let run = world.run(app, []).args(args);
+    let output = run.env("CARGO_LOG", "cargo::signing=trace").run();
+    let log = output.succeeded().stderr;
+    let kinds = [
+        "checking the signature",
+        "hashing the files",
+        "hashing an archive",
+        "asking",
+    ];
+    let count = |kind| log.lines().filter(|line| line.contains(kind)).count();
+    let counts = kinds.map(|kind| (kind, count(kind)));
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
+}
+
+#[test]
+fn build_with_nothing_to_do_does_nothing_more_than_stock() {
+    let world = World::with_foo(["1.0.0"]);
+    world.publish(world.library("bar", "1.0.0").dependency("foo", "1"));
+    let app = world.app_with("bar", "1");
+    for args in [
+        &["check"][..],
+        &["check", "--require-signatures"],
+        &["test", "--require-signatures"],
+    ] {
+        let first = work(&world, &app, args);
+        assert!(first.contains_key("hashing the files"), "{first:?}");
+        assert_eq!(work(&world, &app, args), BTreeMap::new(), "{args:?}");
+    }
+    // It opens no connection either: there is nobody left to connect to.
+    world.registry.stop();
+    world.keys.stop();
+    let locked = ["test", "--locked", "--require-signatures"];
+    assert_eq!(work(&world, &app, &locked), BTreeMap::new());
+}
+
+#[test]
+fn everything_is_done_once() {
+    let world = World::with_foo(["1.0.0"]);
+    world.publish(world.library("bar", "1.0.0").dependency("foo", "1"));
+    let app = world.app_with("bar", "1");
+    let first = work(&world, &app, &["build", "--require-signatures"]);
+    let counts: Vec<_> = first.into_iter().collect();
+    expect![[r#"
+        [("asking", 1), ("checking the signature", 2), ("hashing an archive", 2), ("hashing the files", 2)]
+    "#]].assert_eq(&format!("{counts:?}\n"));
 }
