@@ -212,6 +212,15 @@ pub(super) fn vendored_files(package: impl Display, changed: &[String], folder: 
     )
 }
 
+/// The error for a file above a package that steers what is run in its folder.
+pub(super) fn steered(package: impl Display, file: &Path) -> String {
+    format!(
+        "refusing `{package}`: `{}` steers the programs that run in its folder, and nobody signed it\n\n\
+         help: remove it",
+        file.display()
+    )
+}
+
 /// The warning for a package that was vendored without all the files that were signed.
 pub(super) fn incomplete_copy(package: impl Display) -> String {
     format!(

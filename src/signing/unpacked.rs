@@ -9,6 +9,10 @@
 //! archive. That is no error: some build scripts write beside their own sources. But by then cargo has
 //! read the manifest and looked for targets, so where that could have come out otherwise the command
 //! ends and is to be run again. A vendored folder has no archive to go back to: there it is an error.
+//!
+//! Neither may there be anything in the folders above that steers the programs which run in a package's
+//! own: rustup looks upwards from there for the compiler to use, and cargo, where a build script calls
+//! it, for its configuration.
 
 use std::fs;
 
@@ -24,6 +28,17 @@ use crate::core::compiler::BuildContext;
 use crate::sources::source::MaybePackage;
 use crate::util::cache_lock::CacheLockMode;
 
+/// What rustup and cargo look for in the folder where they run, and in those above it.
+const STEERING: [&str; 4] = [
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    ".cargo/config",
+    ".cargo/config.toml",
+];
+
+/// What cargo reads of a package before anything of it is compiled.
+const READ_BEFORE: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+
 /// Makes sure that the unpacked files of `package` are those that `signature` covers; `left_out` are
 /// files that a vendored folder may lack.
 pub(super) fn ensure_as_signed(
@@ -33,13 +48,31 @@ pub(super) fn ensure_as_signed(
     left_out: &LeftOut,
 ) -> CargoResult<()> {
     let root = package.root();
+    let id = package.package_id();
+    let cache = bcx.gctx.registry_source_path().into_path_unlocked();
+    let is_in_cache = root.starts_with(&cache);
+    // The vendored folder, or all of the cache: what is above is the user's own.
+    let top = if is_in_cache {
+        cache.parent()
+    } else {
+        root.parent()
+    };
+    let above = root.ancestors().skip(1);
+    for folder in above.take_while(|folder| top.is_some_and(|top| folder.starts_with(top))) {
+        if let Some(file) = STEERING
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|f| f.exists())
+        {
+            bail!(report::steered(id, &file));
+        }
+    }
+
     let found = Files::read(root, left_out)?;
     if found.are(signature.tree()) {
         return Ok(());
     }
-    let id = package.package_id();
-    let cache = bcx.gctx.registry_source_path().into_path_unlocked();
-    if !root.starts_with(&cache) {
+    if !is_in_cache {
         let changed = Files::listed(root).map(|listed| found.differences(&listed));
         bail!(report::vendored_files(
             id,
@@ -65,7 +98,8 @@ pub(super) fn ensure_as_signed(
         bail!(report::other_files(id, &signed.names(), root));
     }
     let changed = found.differences(&signed);
-    if changed.iter().any(|name| name == "Cargo.toml") || !found.same_names(&signed) {
+    let was_read = |name: &String| READ_BEFORE.contains(&name.as_str());
+    if changed.iter().any(was_read) || !found.same_names(&signed) {
         bail!(report::run_again(id, &changed, root));
     }
     bcx.gctx.shell().warn(report::unpacked_again(id, &changed))

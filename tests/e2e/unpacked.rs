@@ -196,3 +196,54 @@ fn what_was_compiled_before_signatures_were_required_is_compiled_again() {
     assert!(compiles(["build", "--require-signatures"]));
     assert!(!compiles(["build", "--require-signatures"]));
 }
+
+#[test]
+fn toolchain_file_above_the_unpacked_packages_is_refused() {
+    let (world, app, foo) = fetched();
+    let sources = foo.ancestors().nth(2).unwrap();
+    let file = sources.join("rust-toolchain.toml");
+    fs::write(&file, "[toolchain]\npath = \"/nowhere\"\n").unwrap();
+    run_by_stock(&world, &app).succeeded();
+    expect![[r#"
+        error: refusing `foo v1.0.0 (registry `demo`)`: `[SANDBOX]/homes/user/registry/src/rust-toolchain.toml` steers the programs that run in its folder, and nobody signed it
+
+        help: remove it
+    "#]].assert_eq(&run(&world, &app).failed().normalised().stderr);
+    fs::remove_file(file).unwrap();
+    run(&world, &app).succeeded();
+}
+
+#[test]
+fn edited_lockfile_of_a_program_ends_its_installation() {
+    let world = World::with_foo(["1.0.0", "1.0.1"]);
+    let tool = world.library("tool", "1.0.0").dependency("foo", "1");
+    world.publish(tool.program("println!(\"{}\", foo::name());"));
+    let install = ["install", "tool", "--locked", "--require-signatures"];
+    world.cargo(world.sandbox.path(), install).succeeded();
+
+    // An older version is signed as well.
+    let cache = world.user.path().join("registry/src");
+    let registry = fs::read_dir(cache).unwrap().next().unwrap().unwrap();
+    let lockfile = registry.path().join("tool-1.0.0/Cargo.lock");
+    let edited = older_foo(&world, &fs::read_to_string(&lockfile).unwrap());
+    fs::write(&lockfile, edited).unwrap();
+    let forced = [
+        "install",
+        "tool",
+        "--locked",
+        "--require-signatures",
+        "--force",
+    ];
+    world.cargo(world.sandbox.path(), forced).failed();
+    let output = world.cargo(world.sandbox.path(), forced).succeeded();
+    assert!(!output.stderr.contains("foo v1.0.0"), "{}", output.stderr);
+}
+
+/// The lockfile with `foo` 1.0.0 in place of 1.0.1.
+fn older_foo(world: &World, lockfile: &str) -> String {
+    let cksum = |version| world.registry.line("foo", version)["cksum"].clone();
+    let [new, old] = ["1.0.1", "1.0.0"].map(|v| cksum(v).as_str().unwrap().to_owned());
+    let edited = lockfile.replace(&new, &old).replace("1.0.1", "1.0.0");
+    assert_ne!(edited, lockfile);
+    edited
+}
