@@ -9,14 +9,16 @@
 //! without links, paths that lead elsewhere and whatever else [`tree`] refuses, and its files have to be
 //! those that were signed: all of that before the first of them is written.
 
-use std::fs::File;
-use std::io::{BufReader, Seek as _, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::task::Poll;
 
 use anyhow::Context as _;
 use consign_policy::Finding;
 use consign_statement::vendored::may_be_left_out;
 use consign_statement::{Digest, SignatureValid, tree};
+use flate2::read::GzDecoder;
+use tempfile::SpooledTempFile;
 
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
@@ -29,6 +31,8 @@ use crate::{CargoResult, GlobalContext};
 #[derive(Debug)]
 pub struct CheckedArchive<'a> {
     file: &'a File,
+    /// The very bytes that were looked at, decompressed, where there is a signature.
+    checked: Option<SpooledTempFile>,
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -37,42 +41,54 @@ impl<'a> CheckedArchive<'a> {
     /// Where its entry is signed, signature and key are checked, and the bytes must be those that
     /// were signed. An archive without a signature passes where policy lets it, and so does one
     /// that this very command made.
-    ///
-    /// Leaves `file` at its beginning.
     pub fn new(
         gctx: &GlobalContext,
         source: &mut dyn Source,
         id: PackageId,
         file: &'a File,
     ) -> CargoResult<CheckedArchive<'a>> {
-        let checked = CheckedArchive { file };
+        let unsigned = CheckedArchive {
+            file,
+            checked: None,
+        };
         if gctx.signing.made_any() && gctx.signing.was_made_here(&digest(file)?.to_string()) {
-            return Ok(checked);
+            return Ok(unsigned);
         }
         let entry = entry_of(source, id)?;
         if entry.is_some() {
             check_chosen(gctx)?;
         }
-        if let Some(signature) = demand(gctx, id, source.source_id(), entry.as_ref())? {
-            let found = digest(file)?;
-            if found != *signature.cksum() {
-                let cache = gctx.registry_cache_path().into_path_unlocked();
-                return Err(report::other_bytes(
-                    id,
-                    signature.locator(),
-                    signature.cksum(),
-                    found,
-                    cache.join("*").join(id.tarball_name()).display(),
-                ));
-            }
-            holds_what_was_signed(gctx, id, file, signature)?;
+        let Some(signature) = demand(gctx, id, source.source_id(), entry.as_ref())? else {
+            return Ok(unsigned);
+        };
+        let found = digest(file)?;
+        if found != *signature.cksum() {
+            let cache = gctx.registry_cache_path().into_path_unlocked();
+            return Err(report::other_bytes(
+                id,
+                signature.locator(),
+                signature.cksum(),
+                found,
+                cache.join("*").join(id.tarball_name()).display(),
+            ));
         }
-        Ok(checked)
+        Ok(CheckedArchive {
+            file,
+            checked: Some(decompressed(gctx, id, file, signature)?),
+        })
     }
 
-    /// The archive, at its beginning.
-    pub fn file(&self) -> &'a File {
-        self.file
+    /// That of the file.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// The archive, decompressed, from its beginning.
+    pub fn tar(&mut self) -> Box<dyn Read + '_> {
+        match &mut self.checked {
+            Some(checked) => Box::new(checked),
+            None => Box::new(GzDecoder::new(self.file)),
+        }
     }
 }
 
@@ -81,21 +97,32 @@ impl<'a> CheckedArchive<'a> {
 const MAX_UNPACKED: u64 = 512 << 20;
 const MAX_RATIO: u64 = 20;
 
+/// What is larger than this, decompressed, is not kept in memory between the check and the unpacking.
+const MAX_IN_MEMORY: usize = 8 << 20;
+
 /// How many bytes an archive of `size` bytes may unpack to.
 pub(super) fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
-/// Reads the archive, and compares its files with what was signed. Leaves `file` at its beginning.
-fn holds_what_was_signed(
+/// Decompresses the archive, and compares its files with what was signed.
+///
+/// The result is what was looked at, and not the file: decompressing costs more than all the rest, and
+/// whoever changes the file in between changes nothing.
+fn decompressed(
     gctx: &GlobalContext,
     id: PackageId,
-    mut file: &File,
+    file: &File,
     signature: &SignatureValid,
-) -> CargoResult<()> {
+) -> CargoResult<SpooledTempFile> {
     let limit = unpacked_limit(file.metadata()?.len());
     let version = id.version().to_string();
-    let tree = tree::read_crate(BufReader::new(file), &id.name(), &version, limit)
+    let mut checked = SpooledTempFile::new(MAX_IN_MEMORY);
+    let reader = Copying {
+        from: GzDecoder::new(BufReader::new(file)),
+        to: &mut checked,
+    };
+    let tree = tree::read_tar(reader, &id.name(), &version, limit)
         .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
     let left_out = tree.files().filter(|(path, _)| may_be_left_out(path));
     let left_out = left_out.map(|(path, digest)| (path.to_owned(), *digest));
@@ -103,9 +130,24 @@ fn holds_what_was_signed(
     if tree.finish() != *signature.tree() {
         return Err(report::other_tree(id, signature.locator()));
     }
-    file.seek(SeekFrom::Start(0))
-        .context("failed to rewind an archive")?;
-    Ok(())
+    checked
+        .rewind()
+        .context("failed to rewind a decompressed archive")?;
+    Ok(checked)
+}
+
+/// A reader that keeps a copy of what was read.
+struct Copying<'a, R> {
+    from: R,
+    to: &'a mut SpooledTempFile,
+}
+
+impl<R: Read> Read for Copying<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.to.write_all(&buffer[..read])?;
+        Ok(read)
+    }
 }
 
 /// What is printed of a package that was downloaded: `descriptor`, and who published it where that

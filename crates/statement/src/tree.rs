@@ -268,9 +268,20 @@ pub fn read_crate(
     version: &str,
     limit: u64,
 ) -> Result<Tree, TreeError> {
+    read_tar(GzDecoder::new(archive), name, version, limit)
+}
+
+/// The files in a `.crate` file that is decompressed already, as [`of_crate`] takes them. Nothing behind
+/// the archive's end is read.
+pub fn read_tar(
+    archive: impl Read,
+    name: &str,
+    version: &str,
+    limit: u64,
+) -> Result<Tree, TreeError> {
     let root = format!("{name}-{version}/");
     let mut archive = Archive::new(Limited {
-        reader: GzDecoder::new(archive),
+        reader: archive,
         left: limit,
     });
     let failed = |error: io::Error| {
