@@ -16,7 +16,8 @@
 //! not depend on how it was done, and whatever is said to be refused or repaired must not show that
 //! trace.
 //!
-//! The modules are the classes of attack.
+//! The modules are the classes of attack, and the headings of the table. [`table`] sees to it that the
+//! table and the tests say the same.
 
 mod arbitrary;
 mod archives;
@@ -31,6 +32,7 @@ mod mirrors;
 mod mix_and_match;
 mod policy;
 mod rollback;
+mod table;
 mod unpacked;
 mod vendored;
 mod wrong_software;
