@@ -11,10 +11,11 @@
 //! ends and is to be run again. A vendored folder has no archive to go back to: there it is an error.
 //!
 //! Neither may there be anything in the folders above that steers the programs which run in a package's
-//! own: rustup looks upwards from there for the compiler to use, and cargo, where a build script calls
-//! it, for its configuration.
+//! own: rustup looks upwards from there for the compiler to use; cargo and git, where a build script calls
+//! them, for their configuration.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use consign_statement::SignatureValid;
@@ -36,6 +37,10 @@ const STEERING: [&str; 4] = [
     ".cargo/config.toml",
 ];
 
+/// What git and cargo look for there too; the last is how git tells a repository without a work tree. In a
+/// vendored folder there may be good reasons for these: it can be a repository of its own.
+const STEERING_IN_CACHE: [&str; 3] = [".git", "Cargo.toml", "HEAD"];
+
 /// What cargo reads of a package before anything of it is compiled.
 const READ_BEFORE: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
@@ -51,23 +56,9 @@ pub(super) fn ensure_as_signed(
     let id = package.package_id();
     let cache = bcx.gctx.registry_source_path().into_path_unlocked();
     let is_in_cache = root.starts_with(&cache);
-    // The vendored folder, or all of the cache: what is above is the user's own.
-    let top = if is_in_cache {
-        cache.parent()
-    } else {
-        root.parent()
-    };
-    let above = root.ancestors().skip(1);
-    for folder in above.take_while(|folder| top.is_some_and(|top| folder.starts_with(top))) {
-        if let Some(file) = STEERING
-            .iter()
-            .map(|name| folder.join(name))
-            .find(|f| f.exists())
-        {
-            bail!(report::steered(id, &file));
-        }
+    if let Some(file) = steering(root, is_in_cache.then_some(&cache)) {
+        bail!(report::steered(id, &file));
     }
-
     let found = Files::read(root, left_out)?;
     if found.are(signature.tree()) {
         return Ok(());
@@ -103,4 +94,22 @@ pub(super) fn ensure_as_signed(
         bail!(report::run_again(id, &changed, root));
     }
     bcx.gctx.shell().warn(report::unpacked_again(id, &changed))
+}
+
+/// What lies above the package and steers the programs that run in its folder; `cache` is where it was
+/// unpacked, or it was vendored. What is above the cache, or the vendored folder, is the user's own.
+fn steering(root: &Path, cache: Option<&PathBuf>) -> Option<PathBuf> {
+    let (top, names) = match cache {
+        Some(cache) => (
+            cache.parent()?,
+            [&STEERING[..], &STEERING_IN_CACHE].concat(),
+        ),
+        None => (root.parent()?, STEERING.to_vec()),
+    };
+    let above = root.ancestors().skip(1);
+    above
+        .take_while(|folder| folder.starts_with(top))
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        // A link that leads nowhere may lead somewhere when it is looked at.
+        .find(|file| file.symlink_metadata().is_ok())
 }

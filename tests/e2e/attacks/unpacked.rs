@@ -353,7 +353,7 @@ fn configuration_above_the_unpacked_packages_is_refused() {
 /// Some build scripts run git, which does what it finds in a repository above.
 #[cfg(unix)]
 #[test]
-fn git_repository_above_the_unpacked_packages() {
+fn git_repository_above_the_unpacked_packages_is_refused() {
     let world = World::new();
     let script = "fn main() {
         let _ = std::process::Command::new(\"git\").args([\"status\"]).status();
@@ -369,7 +369,7 @@ fn git_repository_above_the_unpacked_packages() {
     });
     let (stock, consign) = scene.run(["check", "--locked"]);
     stock.is_hit();
-    consign.is_hit();
+    consign.refuses("steers the programs that run in its folder");
 }
 
 /// `cargo install --locked` goes by the lockfile in what it installs, and an older version that has a
