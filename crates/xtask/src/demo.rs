@@ -12,12 +12,15 @@ mod stage;
 mod story;
 mod table;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use screen::{Screen, look};
+pub use screen::look;
+
+use screen::Screen;
 use stage::Stage;
+
+use crate::surroundings::{config_above, say_panics_plainly};
 
 const OVERTURE: &str = "
     Cargo believes what a registry tells it: the checksum that a download is compared with comes
@@ -27,7 +30,7 @@ const OVERTURE: &str = "
 
 /// Plays it all. Success only if everything went as told.
 pub fn run() -> ExitCode {
-    say_panics_plainly();
+    say_panics_plainly("demo");
     let since = Instant::now();
     let mut screen = Screen::new();
     let title = look::TITLE;
@@ -58,27 +61,4 @@ pub fn run() -> ExitCode {
     rows.extend(attack::play_all(&mut stage, &cast, &goods));
     story::end_well(&mut stage);
     stage.close(&rows, since)
-}
-
-/// A configuration file of cargo's in `folder` or one above it. Cargo lets it win over the one in
-/// `CARGO_HOME`, so that nobody in the play would have settings of their own.
-fn config_above(folder: &Path) -> Option<PathBuf> {
-    folder
-        .ancestors()
-        .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(".cargo").join(name)))
-        .find(|file| file.is_file())
-}
-
-/// The testbed panics, with a sentence, where the machine is at fault: another toolchain, a full
-/// disk, a build that fails. Here that is told to somebody who did not write it.
-fn say_panics_plainly() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        let place = place.unwrap_or_default();
-        let what = panic.payload_as_str().unwrap_or("it panicked");
-        anstream::eprintln!(
-            "\n{bad}error{bad:#}: the demo cannot go on: {what}\n(at {place})",
-            bad = look::BAD
-        );
-    }));
 }

@@ -3,7 +3,9 @@
 //! One module a chore. They are programs for people who work on Consign, or who want to see what it
 //! does; nothing of it is part of what is installed.
 
+mod bench;
 mod demo;
+mod surroundings;
 mod upstream_tests;
 
 use std::process::ExitCode;
@@ -22,6 +24,15 @@ enum Chore {
     /// With CONSIGN_KEEP=1 in the environment the temporary folder is kept, and with CONSIGN_CARGO
     /// the cargo that it names is shown, and none is built.
     Demo,
+    /// Measure what Consign costs, beside stock cargo.
+    ///
+    /// The packages that this project is built from are signed and served by a registry on this
+    /// machine; both cargos work with them in turns. The result is a table in Markdown. The exit
+    /// status is 0 only if every bound is met.
+    ///
+    /// The fork is built first, linked as the distributed cargo is; with CONSIGN_CARGO in the
+    /// environment the cargo that it names is measured, and none is built.
+    Bench(bench::Options),
     /// Run upstream's own tests on Consign, and compare with stock cargo.
     ///
     /// The tests are those of the published crate, and stock is that crate as it is, built beside
@@ -38,6 +49,7 @@ enum Chore {
 fn main() -> ExitCode {
     match Chore::parse() {
         Chore::Demo => demo::run(),
+        Chore::Bench(options) => bench::run(&options),
         Chore::UpstreamTests(options) => upstream_tests::run(&options),
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::shell::{Answer, Person};
 use super::stage::{Cargo, Stage};
 use super::table::{Outcome, Row};
+use crate::surroundings::registry_packages;
 
 /// What mallory's code says where it runs.
 pub const MARK: &str = "mallory's code is running here, with all your rights";
@@ -214,14 +215,7 @@ fn downloaded(stage: &mut Stage, who: &Person, folder: &Path) -> Option<Vec<(Str
         .args(["metadata", "--format-version=1", "--locked", "--offline"])
         .run();
     let metadata: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let found: Vec<_> = packages
-        .filter(|package| package["source"].is_string())
-        .filter_map(|package| {
-            let text = |field: &str| package[field].as_str().map(str::to_owned);
-            Some((text("name")?, text("version")?))
-        })
-        .collect();
+    let found = registry_packages(&metadata);
     let is_so = !found.is_empty();
     stage
         .expect(is_so, "cargo tells what it fetched", &output.stderr)

@@ -1,0 +1,149 @@
+//! `cargo xtask bench`: what Consign costs, beside stock cargo.
+//!
+//! The [`workload`] is this project itself without its own code: the same manifests and lockfile,
+//! and so the same packages, all of them signed and served by a registry on this machine. A
+//! [`part`] is a command that is measured. Everyone who takes part in it runs in turns
+//! ([`series`]), stock cargo twice, so that the spread between two runs of the same program stands
+//! beside every ratio. The [`table`] has the result, and says of every bound whether it is met, on
+//! this [`machine`].
+
+mod machine;
+mod part;
+mod series;
+mod table;
+mod workload;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use consign_testbed::stock;
+
+use crate::demo::look;
+use crate::surroundings::{config_above, say_panics_plainly};
+use part::Which;
+use table::Report;
+use workload::Workload;
+
+/// The project's root.
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Where [`Options::write`] puts the result, and the heading from which on it does.
+const DOCUMENT: &str = "docs/performance.md";
+const HEADING: &str = "## A run\n";
+
+/// What names the fork that is to be measured; see [`consign_testbed::consign`].
+const FORK: &str = "CONSIGN_CARGO";
+
+/// What is measured, and how often.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// What to measure; everything where none is named.
+    parts: Vec<Which>,
+    /// How often each cargo runs, in place of what is usual for the part.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Put the result into docs/performance.md, in the place of the one that is there.
+    #[arg(long, conflicts_with = "parts")]
+    write: bool,
+}
+
+/// Measures, and prints the table. Success only if every bound is met.
+pub fn run(options: &Options) -> ExitCode {
+    say_panics_plainly("benchmark");
+    let done = match std::env::var_os(FORK) {
+        // What is measured is optimised; so must be what serves and what signs.
+        Some(fork) if !cfg!(debug_assertions) => measure(options, Path::new(&fork)),
+        fork => optimised(fork.map(PathBuf::from)),
+    };
+    done.unwrap_or_else(|error| {
+        let bad = look::BAD;
+        anstream::eprintln!("{bad}error{bad:#}: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs this command again as a release build, with `fork`, or one that is built for it.
+fn optimised(fork: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let fork = match fork {
+        Some(fork) => fork.canonicalize().context("no such CONSIGN_CARGO")?,
+        None => {
+            eprintln!("building Consign; the first time, this takes many minutes");
+            // The distributed cargo brings its libraries along too. With those of the system the
+            // loader would be part of what is measured.
+            let built = release("build")
+                .args(["--bin=cargo", "--features=all-static"])
+                .status()?;
+            ensure!(built.success(), "the fork cannot be built");
+            target_folder()?.join("release/cargo")
+        }
+    };
+    let status = release("run")
+        .args(["--package=xtask", "--"])
+        .args(std::env::args_os().skip(1))
+        .env(FORK, fork)
+        .status()?;
+    Ok(match status.success() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// A run of stock cargo on this project, with the release profile.
+fn release(command: &str) -> Command {
+    let mut cargo = Command::new(stock());
+    cargo
+        .args([command, "--quiet", "--release"])
+        .current_dir(PROJECT);
+    cargo
+}
+
+/// The folder in which this program was built.
+fn target_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().nth(2);
+    Ok(folder.context("this program is in no folder")?.to_owned())
+}
+
+fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
+    let folder = std::env::temp_dir();
+    if let Some(config) = config_above(&folder) {
+        bail!(
+            "cargo would read `{}` in everything that is done below `{}`: set `TMPDIR` to a folder \
+             elsewhere",
+            config.display(),
+            folder.display()
+        );
+    }
+    eprintln!("importing and signing the packages");
+    let workload = Workload::prepare(stock(), fork.to_owned())?;
+    let parts = match &options.parts[..] {
+        [] => Which::ALL,
+        parts => parts,
+    };
+    let mut report = Report::new(&workload)?;
+    for &which in parts {
+        report.add(part::measure(which, &workload, options.rounds)?);
+    }
+    print!("{report}");
+    if options.write {
+        write(&report)?;
+    }
+    Ok(match report.is_met() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Puts the report into the document, from its heading to the end.
+fn write(report: &Report) -> anyhow::Result<()> {
+    let path = Path::new(PROJECT).join(DOCUMENT);
+    let text = fs::read_to_string(&path).with_context(|| format!("no `{DOCUMENT}`"))?;
+    let start = text
+        .find(HEADING)
+        .with_context(|| format!("`{DOCUMENT}` has no line `{}`", HEADING.trim_end()))?;
+    let before = &text[..start];
+    fs::write(&path, format!("{before}{HEADING}\n{report}"))?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What has to be known of a machine and its programs, to make something of times.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use super::PROJECT;
+
+/// The machine: `Processor, 2 cores, 16 GiB; System, kernel 6.1`.
+pub fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let processor = value("/proc/cpuinfo", "model name", ':');
+    let memory = value("/proc/meminfo", "MemTotal", ':')
+        .and_then(|memory| memory.strip_suffix(" kB")?.parse::<f64>().ok())
+        .map(|kib| format!("{:.0} GiB", kib / f64::from(1 << 20)));
+    let system = value("/etc/os-release", "PRETTY_NAME", '=');
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
+    format!(
+        "{}, {cores} cores, memory {}; {}, kernel {}",
+        or_unknown(processor),
+        or_unknown(memory),
+        system.unwrap_or_else(|| std::env::consts::OS.to_owned()),
+        or_unknown(kernel).trim()
+    )
+}
+
+/// The first value with this name in a file of names and values.
+fn value(file: &str, name: &str, separator: char) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines()
+        .filter_map(|line| line.split_once(separator))
+        .find(|(found, _)| found.trim() == name)
+        .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+}
+
+/// What a cargo is: `cargo 1.95.0 (…), consign 0.1.0, ssl OpenSSL 3.5.4, 40.2 MiB`.
+pub fn cargo(program: &Path) -> anyhow::Result<String> {
+    let output = Command::new(program).arg("-Vv").output()?;
+    ensure!(
+        output.status.success(),
+        "`{} -Vv` failed",
+        program.display()
+    );
+    let text = String::from_utf8(output.stdout)?;
+    let mut parts: Vec<_> = text.lines().take(1).map(str::to_owned).collect();
+    for line in text.lines() {
+        if let Some((name @ ("consign" | "libcurl" | "ssl"), what)) = line.split_once(": ") {
+            parts.push(format!("{name} {what}"));
+        }
+    }
+    let bytes = fs::metadata(program)?.len();
+    parts.push(format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+    Ok(parts.join(", "))
+}
+
+/// The commit that is measured, if nothing was changed since.
+pub fn commit() -> anyhow::Result<String> {
+    let output = Command::new("git")
+        .args(["describe", "--always", "--dirty", "--exclude=*"])
+        .current_dir(PROJECT)
+        .output()
+        .context("git does not run")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}

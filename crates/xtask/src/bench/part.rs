@@ -1,0 +1,278 @@
+//! The commands that are measured, and who takes part.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
+
+use anyhow::Context as _;
+use consign_testbed::Home;
+
+use super::series::{Times, in_turns};
+use super::workload::{Place, Workload};
+
+/// Where the program is that tells how much memory another one took. (GNU time; `wait4`, which it
+/// calls, is out of reach of safe code.)
+const TIME: &str = "/usr/bin/time";
+
+/// A command that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// `cargo check` of everything, from unpacked sources.
+    Check,
+    /// `cargo fetch` from an empty home, without a lockfile.
+    Fetch,
+    /// `cargo fetch` from an empty home, by the lockfile.
+    FetchLocked,
+    /// `cargo check` in which nothing is to be done.
+    NoOp,
+    /// `cargo generate-lockfile`, with everything downloaded.
+    Resolve,
+    /// `cargo tree`.
+    Tree,
+}
+
+/// From where a command starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// Everything is built.
+    Built,
+    /// Everything is fetched, and nothing built.
+    Unbuilt,
+    /// Everything is fetched.
+    Fetched { lockfile: bool },
+    /// The home has nothing but its configuration.
+    Nothing { lockfile: bool },
+}
+
+/// What there is to know of a command.
+#[derive(Debug)]
+pub struct Part {
+    /// The arguments, without `--require-signatures`.
+    pub args: &'static [&'static str],
+    /// What it is, in words.
+    pub about: &'static str,
+    /// What the ratio of our minimum to stock cargo's may be.
+    pub bound: Option<f64>,
+    start: Start,
+    rounds: u32,
+}
+
+impl Which {
+    /// All of them, in order.
+    pub const ALL: &[Which] = &[
+        Which::NoOp,
+        Which::Tree,
+        Which::Resolve,
+        Which::Fetch,
+        Which::FetchLocked,
+        Which::Check,
+    ];
+
+    /// What there is to know of it.
+    pub const fn part(self) -> &'static Part {
+        match self {
+            Which::Check => &Part {
+                args: &["check", "--locked"],
+                about: "everything, from unpacked sources",
+                bound: Some(1.02),
+                start: Start::Unbuilt,
+                rounds: 3,
+            },
+            Which::Fetch => &Part {
+                args: &["fetch"],
+                about: "from an empty home, no lockfile",
+                bound: Some(1.05),
+                start: Start::Nothing { lockfile: false },
+                rounds: 20,
+            },
+            Which::FetchLocked => &Part {
+                args: &["fetch", "--locked"],
+                about: "from an empty home",
+                bound: Some(1.05),
+                start: Start::Nothing { lockfile: true },
+                rounds: 20,
+            },
+            Which::NoOp => &Part {
+                args: &["check", "--locked"],
+                about: "nothing to do",
+                bound: Some(1.00),
+                start: Start::Built,
+                rounds: 60,
+            },
+            Which::Resolve => &Part {
+                args: &["generate-lockfile"],
+                about: "everything is downloaded",
+                bound: None,
+                start: Start::Fetched { lockfile: false },
+                rounds: 60,
+            },
+            Which::Tree => &Part {
+                args: &["tree", "--locked"],
+                about: "everything is downloaded",
+                bound: None,
+                start: Start::Fetched { lockfile: true },
+                rounds: 60,
+            },
+        }
+    }
+}
+
+/// Who takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contestant {
+    /// Stock cargo, by which the others are measured.
+    Stock,
+    /// The very same once more.
+    StockAgain,
+    /// Ours.
+    Consign,
+    /// Ours, refusing what is not signed.
+    Requiring,
+}
+
+impl Contestant {
+    /// All of them.
+    pub const ALL: [Contestant; 4] = [
+        Contestant::Stock,
+        Contestant::StockAgain,
+        Contestant::Consign,
+        Contestant::Requiring,
+    ];
+
+    fn place(self, workload: &Workload) -> &Place {
+        match self {
+            Contestant::Stock | Contestant::StockAgain => &workload.stock,
+            Contestant::Consign | Contestant::Requiring => &workload.consign,
+        }
+    }
+
+    /// Whether it is held to the bounds.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Contestant::Consign | Contestant::Requiring)
+    }
+
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Contestant::Requiring => &["--require-signatures"],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Contestant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Contestant::Stock => "stock",
+            Contestant::StockAgain => "stock again",
+            Contestant::Consign => "Consign",
+            Contestant::Requiring => "Consign, signatures required",
+        })
+    }
+}
+
+/// What was measured of a command. The lists are in the order of [`Contestant::ALL`].
+#[derive(Debug)]
+pub struct Measured {
+    /// The command.
+    pub part: &'static Part,
+    /// How often each ran.
+    pub rounds: u32,
+    /// How long each took.
+    pub times: Vec<Times>,
+    /// The most memory that each had, in MiB; nothing where that is not known, or would be that of
+    /// `rustc`.
+    pub memory: Option<Vec<f64>>,
+}
+
+/// Measures a command.
+pub fn measure(which: Which, workload: &Workload, rounds: Option<u32>) -> anyhow::Result<Measured> {
+    let part = which.part();
+    let rounds = rounds.unwrap_or(part.rounds);
+    let name = part.args.join(" ");
+    eprintln!("preparing `cargo {name}` {}", part.about);
+    for place in [&workload.stock, &workload.consign] {
+        part.make_ready(place)?;
+    }
+    let mut begun = 0;
+    let times = in_turns(rounds, Contestant::ALL.len(), |round, number| {
+        if round == begun {
+            begun += 1;
+            eprintln!("`cargo {name}`: round {begun} of {rounds}");
+        }
+        part.time(Contestant::ALL[number], workload)
+    })?;
+    Ok(Measured {
+        part,
+        rounds,
+        times,
+        memory: part.memory(workload)?,
+    })
+}
+
+impl Part {
+    /// Does once what every run can build on.
+    fn make_ready(&self, place: &Place) -> anyhow::Result<()> {
+        place.set_lockfile(true)?;
+        let command = match self.start {
+            Start::Built => "check",
+            Start::Unbuilt | Start::Fetched { .. } => "fetch",
+            Start::Nothing { .. } => return Ok(()),
+        };
+        let run = place.home.cargo(&place.cargo, &place.project);
+        run.args([command, "--locked"]).run().succeeded();
+        Ok(())
+    }
+
+    /// Brings about what a run starts from, and gives the home for it.
+    fn start<'a>(&self, place: &'a Place) -> anyhow::Result<&'a Home> {
+        match self.start {
+            Start::Built => {}
+            Start::Unbuilt => place.remove_target()?,
+            Start::Fetched { lockfile } => place.set_lockfile(lockfile)?,
+            Start::Nothing { lockfile } => {
+                place.set_lockfile(lockfile)?;
+                place.empty()?;
+                return Ok(&place.empty_home);
+            }
+        }
+        Ok(&place.home)
+    }
+
+    fn time(&self, contestant: Contestant, workload: &Workload) -> anyhow::Result<Duration> {
+        let place = contestant.place(workload);
+        let home = self.start(place)?;
+        let run = home.cargo(&place.cargo, &place.project);
+        let run = run.args(self.args).args(contestant.args());
+        let since = Instant::now();
+        let output = run.run();
+        let took = since.elapsed();
+        output.succeeded();
+        Ok(took)
+    }
+
+    /// The most memory that each took in a run of its own.
+    fn memory(&self, workload: &Workload) -> anyhow::Result<Option<Vec<f64>>> {
+        let compiles = self.start == Start::Unbuilt;
+        if compiles || !Path::new(TIME).exists() {
+            return Ok(None);
+        }
+        let of = |contestant: &Contestant| {
+            let place = contestant.place(workload);
+            let home = self.start(place)?;
+            let told = place.project.with_extension("memory");
+            let run = home.cargo(Path::new(TIME), &place.project);
+            run.args(["--format=%M", "--output"])
+                .args([&told, &place.cargo])
+                .args(self.args)
+                .args(contestant.args())
+                .run()
+                .succeeded();
+            let text = fs::read_to_string(&told)?;
+            let kibibytes: f64 =
+                (text.trim().parse()).with_context(|| format!("`{TIME}` told `{text}`"))?;
+            Ok(kibibytes / 1024.0)
+        };
+        let all: anyhow::Result<Vec<_>> = Contestant::ALL.iter().map(of).collect();
+        all.map(Some)
+    }
+}

@@ -1,0 +1,230 @@
+//! What the cargos work on: this project without its own code.
+//!
+//! Every manifest of the workspace is taken as it is, and so is `Cargo.lock`; of the code there is
+//! only what makes them targets. So what is resolved, fetched and compiled is what this project is
+//! built from, and nothing else.
+//!
+//! A registry serves these packages in the place of crates.io (source replacement), signed for
+//! crates.io by [`IDENTITIES`] accounts in turn, whose keys a key server has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, ensure};
+use consign_identity::Identity;
+use consign_identity::openpgp::{OsRng, SecretKey};
+use consign_statement::RegistryId;
+use consign_testbed::{Home, KeyServer, Registry, Sandbox};
+use serde_json::Value;
+
+use super::PROJECT;
+use crate::surroundings::registry_packages;
+
+/// How many accounts sign.
+pub const IDENTITIES: usize = 100;
+
+/// Everything there is to measure with. What it holds is stopped and removed when it is dropped.
+pub struct Workload {
+    /// For stock cargo.
+    pub stock: Place,
+    /// For ours.
+    pub consign: Place,
+    /// How many packages there are, all of them signed.
+    pub packages: usize,
+    // Dropped before the folder that it keeps its files in.
+    _registry: Registry,
+    _keys: KeyServer,
+    _sandbox: Sandbox,
+}
+
+impl Workload {
+    /// Imports and signs the packages, and writes what is to be built.
+    pub fn prepare(stock: PathBuf, consign: PathBuf) -> anyhow::Result<Workload> {
+        let workspace = workspace(&stock)?;
+        let packages = registry_packages(&workspace);
+        let sandbox = Sandbox::new();
+        let registry = Registry::start(&sandbox);
+        let keys = KeyServer::start();
+        import(&registry, &packages)?;
+        sign(&registry, &keys, &packages)?;
+
+        let place = |name: &str, cargo| {
+            let home = |name: &str| {
+                let home = sandbox.home(name);
+                home.add_config(&format!(
+                    "[source.crates-io]\nreplace-with = \"mirror\"\n\
+                     [source.mirror]\nregistry = \"{}\"",
+                    registry.index_url()
+                ));
+                home.use_keys(&keys);
+                home
+            };
+            let project = sandbox.path().join(name);
+            write_project(&project, &workspace)?;
+            anyhow::Ok(Place {
+                cargo,
+                home: home(name),
+                empty_home: home(&format!("empty-{name}")),
+                project,
+            })
+        };
+        Ok(Workload {
+            stock: place("stock", stock)?,
+            consign: place("consign", consign)?,
+            packages: packages.len(),
+            _registry: registry,
+            _keys: keys,
+            _sandbox: sandbox,
+        })
+    }
+}
+
+/// A cargo with homes and a copy of the project, which no other cargo touches.
+pub struct Place {
+    /// The program.
+    pub cargo: PathBuf,
+    /// A home in which everything is kept.
+    pub home: Home,
+    /// A home that is emptied, but for its configuration.
+    pub empty_home: Home,
+    /// The folder of the project.
+    pub project: PathBuf,
+}
+
+impl Place {
+    /// Puts the lockfile back as it was, or takes it away.
+    pub fn set_lockfile(&self, there: bool) -> anyhow::Result<()> {
+        let lockfile = self.project.join("Cargo.lock");
+        match there {
+            true => fs::copy(Path::new(PROJECT).join("Cargo.lock"), lockfile).map(|_| ())?,
+            false if lockfile.exists() => fs::remove_file(lockfile)?,
+            false => {}
+        }
+        Ok(())
+    }
+
+    /// Removes everything that was compiled.
+    pub fn remove_target(&self) -> anyhow::Result<()> {
+        removed(&self.project.join("target"))
+    }
+
+    /// Removes all but the configuration from [`Self::empty_home`].
+    pub fn empty(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(self.empty_home.path())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                removed(&path)?;
+            } else if !path.ends_with("config.toml") {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn removed(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove `{}`", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// What `cargo metadata` says of this workspace. All its packages are downloaded then.
+fn workspace(stock: &Path) -> anyhow::Result<Value> {
+    let output = Command::new(stock)
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--all-features",
+        ])
+        .current_dir(PROJECT)
+        .output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`cargo metadata` failed: {stderr}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Has the registry take the packages over from the `CARGO_HOME` of whoever runs this.
+fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
+    let home = match std::env::var_os("CARGO_HOME") {
+        Some(home) => home.into(),
+        None => std::env::home_dir()
+            .context("no home directory")?
+            .join(".cargo"),
+    };
+    let wanted: Vec<_> = packages.iter().map(|(n, v)| format!("{n}@{v}")).collect();
+    let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
+    registry.import(&home, &wanted);
+    Ok(())
+}
+
+/// Makes keys, publishes them, and signs the packages with one after the other.
+///
+/// The registry would refuse a signature for crates.io that is offered to it. A mirror has it from
+/// there, so it is put into the index as if it had come along.
+fn sign(
+    registry: &Registry,
+    keys: &KeyServer,
+    packages: &[(String, String)],
+) -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let mut signers = Vec::new();
+    for n in 1..=IDENTITIES {
+        let user = format!("signer-{n}");
+        let identity: Identity = format!("github:{user}").parse()?;
+        let key = SecretKey::generate(&identity, now, OsRng)?;
+        keys.publish(&user, &key.public_armored());
+        signers.push((identity, key));
+    }
+    for ((name, version), (identity, key)) in packages.iter().zip(signers.iter().cycle()) {
+        let crates_io = RegistryId::crates_io();
+        let fields = registry.signed_fields_for(&crates_io, name, version, identity, key);
+        registry.edit_line(name, version, |line| {
+            for field in ["key_locator", "signature"] {
+                line[field] = fields[field].clone();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Writes the manifests of the workspace, and an empty file for each target.
+fn write_project(folder: &Path, workspace: &Value) -> anyhow::Result<()> {
+    let root = Path::new(PROJECT).canonicalize()?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    for package in list(&workspace["packages"]) {
+        if !package["source"].is_null() {
+            continue;
+        }
+        let manifest = within(&root, folder, &package["manifest_path"])?;
+        let parent = manifest.parent().context("a manifest in no folder")?;
+        fs::create_dir_all(parent)?;
+        fs::copy(text(&package["manifest_path"])?, &manifest)?;
+        for target in list(&package["targets"]) {
+            let file = within(&root, folder, &target["src_path"])?;
+            fs::create_dir_all(file.parent().context("a target in no folder")?)?;
+            let code = match list(&target["kind"]).iter().any(|kind| kind == "lib") {
+                true => "//! Left out.\n",
+                false => "//! Left out.\nfn main() {}\n",
+            };
+            fs::write(file, code)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where below `folder` a file is that is below `root`.
+fn within(root: &Path, folder: &Path, path: &Value) -> anyhow::Result<PathBuf> {
+    let path = Path::new(text(path)?);
+    Ok(folder.join(path.strip_prefix(root)?))
+}
+
+fn text(value: &Value) -> anyhow::Result<&str> {
+    value
+        .as_str()
+        .context("`cargo metadata` is not as expected")
+}
