@@ -20,5 +20,7 @@ mod identity;
 pub mod openpgp;
 pub mod provider;
 mod shown;
+pub mod transport;
+mod utc;
 
 pub use identity::{Identity, InvalidIdentity};
