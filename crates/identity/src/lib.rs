@@ -15,6 +15,7 @@
 //! Nothing here opens a file or a connection, looks at a clock, or knows cargo. Everything that
 //! comes in may be hostile, is bounded, and is printed escaped.
 
+pub mod account;
 pub mod answer;
 mod identity;
 pub mod openpgp;
