@@ -21,6 +21,7 @@ mod identity;
 pub mod openpgp;
 pub mod provider;
 mod shown;
+pub mod ssh;
 pub mod transport;
 mod utc;
 
