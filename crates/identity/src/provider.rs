@@ -59,9 +59,9 @@ impl Providers {
     pub fn presets() -> Providers {
         let row = |preset: &'static Preset| {
             let place = match preset.forge {
-                Some((software, host)) => Place::Forge(
-                    Host::new(software, host, preset.api).expect("the presets are well formed"),
-                ),
+                Some((software, host)) => {
+                    Place::Forge(Host::new(software, host).expect("the presets are well formed"))
+                }
                 None => Place::Directory(Directory::AtTheirDomain),
             };
             let provider = Provider {
@@ -122,7 +122,7 @@ impl Providers {
             }
             (None, Some(keys), _) => Place::Keys(Keys::parse(keys)?),
             (Some(host), None, Some(Kind::Forge(software))) => {
-                Place::Forge(Host::new(software, &address(host), None)?)
+                Place::Forge(Host::new(software, &address(host))?)
             }
             (Some(host), None, Some(Kind::Directory)) => {
                 Place::Directory(Directory::at(&address(host))?)
@@ -563,6 +563,13 @@ mod tests {
                 "https://corp.ghe.com/",
                 "https://corp.ghe.com/ada.gpg",
                 "https://api.corp.ghe.com/users/ada",
+            ),
+            // Another name for it.
+            (
+                "github",
+                "github.com",
+                "https://github.com/ada.gpg",
+                "https://api.github.com/users/ada",
             ),
             (
                 "gitlab",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::preset::{Collection, Software};
+use super::preset::{Collection, PRESETS, Software};
 use super::question::Question;
 use super::template::{InvalidTemplate, Keys, USER, UrlTemplate};
 use crate::account::{AccountAnswer, AccountNumber};
@@ -22,21 +22,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(
-        software: &'static Software,
-        base: &str,
-        api: Option<&str>,
-    ) -> Result<Host, InvalidTemplate> {
+    /// The forge at `base`, which is `https://HOST` or goes on with a path.
+    pub(super) fn new(software: &'static Software, base: &str) -> Result<Host, InvalidTemplate> {
         let template = UrlTemplate::parse(&format!("{base}/{}", software.keys))?;
         let name = template.host();
         let (scheme, _) = base.split_once("://").unwrap_or_default();
         let has_api_host = software
             .api_hosts
             .is_some_and(|domain| name.ends_with(&format!(".{domain}")));
+        let preset = PRESETS.iter().find(|p| p.forge == Some((software, base)));
         Ok(Host {
             software,
             base: base.to_owned(),
-            api: match api {
+            api: match preset.and_then(|preset| preset.api) {
                 Some(api) => api.to_owned(),
                 None if has_api_host => format!("{scheme}://api.{name}"),
                 None => format!("{base}/{}", software.api),
