@@ -6,7 +6,8 @@
 //! says nothing at all. So whatever is not plainly one of the first three is the last: a page in
 //! HTML, an empty body, half a key.
 //!
-//! [`read`] makes an [`Answer`] of a status and a body; [`Cached`] is what of it may be kept.
+//! [`read`] makes an [`Answer`] of a status and a body; [`Cached`] is what of it may be kept, and
+//! [`Validators`] what its host wants to see to say "the same as then" in fewer bytes.
 
 mod cached;
 
@@ -15,8 +16,10 @@ use std::fmt;
 use consign_statement::PublicKey;
 
 use crate::openpgp::{self, KeyError, PublishedKey};
+use crate::transport::Headers;
+use crate::utc::Utc;
 
-pub use cached::{Cached, InvalidCache};
+pub use cached::{Cached, InvalidCache, Validators};
 
 /// The most bytes of a body that are read: a hundred keys with their signatures are a tenth of it.
 pub const MAX_BODY: usize = 1 << 20;
@@ -44,6 +47,28 @@ impl Answer {
             Answer::NoKeys | Answer::NoSuchAccount | Answer::NoAnswer(_) => None,
         }
     }
+
+    /// What a provider says that was asked in two ways: first this, then `more`, since this did not
+    /// name the key that was looked for.
+    ///
+    /// Of a key that is in both the first counts, which can say that it is revoked. Where the second
+    /// way was not answered nothing is known of a key that is not in the first.
+    pub fn and(self, more: Answer) -> Answer {
+        match (self, more) {
+            (Answer::Keys(mut keys), Answer::Keys(more)) => {
+                for key in more {
+                    if keys.iter().all(|known| known.key != key.key) {
+                        keys.push(key);
+                    }
+                }
+                Answer::Keys(keys)
+            }
+            (Answer::NoAnswer(why), _) | (_, Answer::NoAnswer(why)) => Answer::NoAnswer(why),
+            (Answer::NoSuchAccount, _) => Answer::NoSuchAccount,
+            (answer, Answer::NoKeys | Answer::NoSuchAccount) => answer,
+            (Answer::NoKeys, more @ Answer::Keys(_)) => more,
+        }
+    }
 }
 
 /// Why nothing was learnt from a provider.
@@ -53,6 +78,14 @@ pub enum NoAnswer {
     /// The host refused or failed.
     #[error("{}", Status(*.0))]
     Status(u32),
+    /// The host was asked too often.
+    #[error("it was asked too often: ask again {again} (HTTP status {status})")]
+    Limited {
+        /// 403 or 429.
+        status: u32,
+        /// When it will answer again.
+        again: Again,
+    },
     /// The body is something else than a key.
     #[error("it answered with {0} instead of keys: is this the address of a key?")]
     NotAKey(NotAKey),
@@ -68,12 +101,39 @@ pub enum NoAnswer {
     /// The body looks like a key and cannot be read as one.
     #[error("its answer cannot be read: {0}")]
     Malformed(KeyError),
+    /// The body is not the JSON that the provider's interface is documented to answer with.
+    #[error("its answer is not what its interface should answer")]
+    Unexpected,
+    /// The list goes on where it is not read.
+    #[error("it lists more keys than are read")]
+    MorePages,
+    /// An account's number is wanted from a provider that has none.
+    #[error("it has no numbers for its accounts")]
+    NoNumbers,
     /// Nobody could be asked; the text says why (connection, TLS, time, a file's permissions).
     #[error("it could not be asked: {0}")]
     Unreachable(String),
     /// Nobody may be asked.
     #[error("it was not asked, since the network may not be used (`--offline`)")]
     Offline,
+}
+
+/// When a host will answer again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// After so many seconds.
+    In(u64),
+    /// At this time; Unix seconds.
+    At(u64),
+}
+
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Again::In(seconds) => write!(f, "in {seconds} seconds"),
+            Again::At(time) => write!(f, "after {}", Utc(*time)),
+        }
+    }
 }
 
 /// What a body is that is no key.
@@ -84,6 +144,8 @@ pub enum NotAKey {
     Html,
     /// Some other text.
     Text,
+    /// An armored key where the protocol wants a binary one.
+    Armored,
 }
 
 impl fmt::Display for NotAKey {
@@ -91,6 +153,7 @@ impl fmt::Display for NotAKey {
         f.write_str(match self {
             NotAKey::Html => "a web page",
             NotAKey::Text => "some other text",
+            NotAKey::Armored => "an armored key",
         })
     }
 }
@@ -120,14 +183,46 @@ impl fmt::Display for Status {
 /// [`NoAnswer`]. Prefer [`Provider::read`](crate::provider::Provider::read), which knows what a
 /// provider means by it.
 pub fn read(status: u32, body: &[u8]) -> Answer {
+    read_with(status, &Headers::default(), || read_body(body))
+}
+
+/// What an answer says whose body `read` understands.
+pub(crate) fn read_with(
+    status: u32,
+    headers: &Headers,
+    read: impl FnOnce() -> Result<Answer, NoAnswer>,
+) -> Answer {
     match status {
-        200 => read_body(body).unwrap_or_else(Answer::NoAnswer),
+        200 => read().unwrap_or_else(Answer::NoAnswer),
         404 => Answer::NoSuchAccount,
-        other => Answer::NoAnswer(NoAnswer::Status(other)),
+        other => Answer::NoAnswer(refusal(other, headers)),
     }
 }
 
-fn read_body(body: &[u8]) -> Result<Answer, NoAnswer> {
+/// What a status means that brings no answer.
+pub(crate) fn refusal(status: u32, headers: &Headers) -> NoAnswer {
+    match limit(status, headers) {
+        Some(again) => NoAnswer::Limited { status, again },
+        None => NoAnswer::Status(status),
+    }
+}
+
+/// When a host will answer again that was asked too often, where it says so: `Retry-After` in
+/// seconds, or else the end of the period whose requests are used up, as GitHub and GitLab call it.
+pub(crate) fn limit(status: u32, headers: &Headers) -> Option<Again> {
+    matches!(status, 403 | 429).then_some(())?;
+    if let Some(seconds) = headers.number("retry-after") {
+        return Some(Again::In(seconds));
+    }
+    ["x-ratelimit", "ratelimit"].into_iter().find_map(|prefix| {
+        let used_up = headers.number(&format!("{prefix}-remaining")) == Some(0);
+        let reset = headers.number(&format!("{prefix}-reset"))?;
+        (used_up || status == 429).then_some(Again::At(reset))
+    })
+}
+
+/// The text of a body that could be an answer.
+pub(crate) fn text(body: &[u8]) -> Result<&[u8], NoAnswer> {
     if body.len() > MAX_BODY {
         return Err(NoAnswer::TooLarge { limit: MAX_BODY });
     }
@@ -142,10 +237,26 @@ fn read_body(body: &[u8]) -> Result<Answer, NoAnswer> {
     if text.starts_with(b"<") {
         return Err(NoAnswer::NotAKey(NotAKey::Html));
     }
+    Ok(text)
+}
+
+/// The JSON in a body.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, NoAnswer> {
+    serde_json::from_slice(text(body)?).map_err(|_| NoAnswer::Unexpected)
+}
+
+/// What the OpenPGP keys in a body say.
+pub(crate) fn read_body(body: &[u8]) -> Result<Answer, NoAnswer> {
+    let text = text(body)?;
     if openpgp::says_no_keys(text) {
         return Ok(Answer::NoKeys);
     }
-    match openpgp::read_public(body) {
+    keys(openpgp::read_public(body))
+}
+
+/// What it says that keys were read, or could not be.
+pub(crate) fn keys(read: Result<Vec<PublishedKey>, KeyError>) -> Result<Answer, NoAnswer> {
+    match read {
         Ok(keys) => Ok(Answer::Keys(keys)),
         Err(KeyError::NotArmored) => Err(NoAnswer::NotAKey(NotAKey::Text)),
         Err(KeyError::NoKey) => Err(NoAnswer::Empty),
@@ -243,6 +354,72 @@ mod tests {
         for status in [0, 199, 201, 204, 301, 401, 403, 429, 500, 503, u32::MAX] {
             assert_eq!(no_answer(status, key), NoAnswer::Status(status));
         }
+    }
+
+    #[test]
+    fn a_host_that_was_asked_too_often_says_when_to_ask_again() {
+        let refused = |status, fields: &[(&'static str, &'static str)]| {
+            refusal(status, &fields.iter().copied().collect())
+        };
+        let limited = |status, again| NoAnswer::Limited { status, again };
+        let reset = ("X-RateLimit-Reset", "1763800000");
+        let used_up = ("X-RateLimit-Remaining", "0");
+        for status in [403, 429] {
+            let at = limited(status, Again::At(1_763_800_000));
+            assert_eq!(refused(status, &[used_up, reset]), at);
+            let soon = limited(status, Again::In(60));
+            assert_eq!(refused(status, &[("Retry-After", "60")]), soon);
+            assert_eq!(
+                refused(status, &[used_up, reset, ("Retry-After", "60")]),
+                soon
+            );
+            let gitlab = [
+                ("RateLimit-Remaining", "0"),
+                ("RateLimit-Reset", "1763800000"),
+            ];
+            assert_eq!(refused(status, &gitlab), at);
+        }
+        assert_eq!(
+            limited(403, Again::At(1_763_800_000)).to_string(),
+            "it was asked too often: ask again after 2025-11-22 08:26:40 UTC (HTTP status 403)"
+        );
+        // GitHub sends its counters with everything: 403 with requests left is something else.
+        let left = ("X-RateLimit-Remaining", "59");
+        assert_eq!(refused(403, &[left, reset]), NoAnswer::Status(403));
+        assert_eq!(refused(403, &[used_up]), NoAnswer::Status(403));
+        let date = ("Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(refused(429, &[date]), NoAnswer::Status(429));
+        assert_eq!(
+            refused(503, &[("Retry-After", "60")]),
+            NoAnswer::Status(503)
+        );
+        assert_eq!(refused(401, &[used_up, reset]), NoAnswer::Status(401));
+    }
+
+    #[test]
+    fn a_second_way_of_asking_adds_keys_and_takes_none() {
+        let several = read(200, data!("gpg-several.asc"));
+        let revoked = read(200, data!("gpg-revoked-no-reason.asc"));
+        let silent = Answer::NoAnswer(NoAnswer::Empty);
+        let Answer::Keys(mut ssh) = revoked.clone() else {
+            panic!("{revoked:?}")
+        };
+        ssh[0].state = KeyState::Good;
+        let ssh = Answer::Keys(ssh);
+        assert_eq!(revoked.clone().and(ssh.clone()), revoked);
+        let Answer::Keys(both) = several.clone().and(ssh.clone()) else {
+            panic!("no keys")
+        };
+        assert_eq!(both.len(), 3);
+        assert_eq!(Answer::NoKeys.and(ssh.clone()), ssh);
+        assert_eq!(Answer::NoKeys.and(Answer::NoKeys), Answer::NoKeys);
+        assert_eq!(several.clone().and(Answer::NoKeys), several);
+        // An older server may not have the second way.
+        assert_eq!(several.clone().and(Answer::NoSuchAccount), several);
+        assert_eq!(Answer::NoKeys.and(Answer::NoSuchAccount), Answer::NoKeys);
+        assert_eq!(Answer::NoSuchAccount.and(ssh), Answer::NoSuchAccount);
+        assert_eq!(several.clone().and(silent.clone()), silent);
+        assert_eq!(silent.clone().and(several), silent);
     }
 
     #[test]

@@ -29,7 +29,8 @@ impl Identity {
         check(
             user,
             MAX_USER,
-            |c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '.' | '-'),
+            // An account of a Web Key Directory is an address.
+            |c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '.' | '-' | '+' | '@'),
             InvalidIdentity::user,
         )?;
         Ok(Identity {
@@ -143,7 +144,12 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["github:octocat", "corp:a.b_c-d", "my-forge:0"] {
+        for text in [
+            "github:octocat",
+            "corp:a.b_c-d",
+            "my-forge:0",
+            "wkd:joe.doe+crates@example.org",
+        ] {
             let identity: Identity = text.parse().unwrap();
             assert_eq!(identity.to_string(), text);
         }

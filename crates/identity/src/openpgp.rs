@@ -183,6 +183,28 @@ pub fn read_public(bytes: &[u8]) -> Result<Vec<PublishedKey>, KeyError> {
     certificate::read(&packets)
 }
 
+/// Reads binary public keys as [`read_public`] does, but only certificates with a User ID that is
+/// `wanted`. None of them is [`KeyError::NoKey`].
+pub(crate) fn read_public_of(
+    bytes: &[u8],
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<PublishedKey>, KeyError> {
+    if bytes.len() > MAX_BODY {
+        return Err(KeyError::TooLarge);
+    }
+    let packets = packet::split(bytes)?;
+    let certificates = packets.chunk_by(|_, next| next.tag != packet::tag::PUBLIC_KEY);
+    let kept: Vec<_> = certificates
+        .filter(|packets| {
+            let user_ids = |p: &&packet::Packet<'_>| p.tag == packet::tag::USER_ID;
+            packets.iter().filter(user_ids).any(|p| wanted(p.body))
+        })
+        .flatten()
+        .copied()
+        .collect();
+    certificate::read(&kept)
+}
+
 /// Whether `text` is the block that GitHub, Gitea and Forgejo serve for an account without keys:
 /// an armored public key of no octets, with a `Note:` that says so.
 pub(crate) fn says_no_keys(text: &[u8]) -> bool {

@@ -6,15 +6,20 @@ use std::fmt;
 const LIMIT: usize = 64;
 
 /// Prints a text in backquotes with everything escaped that could move a terminal's cursor or
-/// pass for another text, and at most [`LIMIT`] characters of it.
+/// pass for another text, and no more of it than fits a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown(String);
 
 impl Shown {
     pub(crate) fn new(text: &str) -> Shown {
+        Shown::at_most(LIMIT, text)
+    }
+
+    /// At most `limit` characters of `text`.
+    pub(crate) fn at_most(limit: usize, text: &str) -> Shown {
         let mut shown: String = text
             .chars()
-            .take(LIMIT)
+            .take(limit)
             .flat_map(|c| {
                 let plain = c.is_ascii_graphic() || c == ' ';
                 let escaped = (!plain).then(|| c.escape_unicode());
@@ -24,7 +29,7 @@ impl Shown {
                     .chain(escaped.into_iter().flatten())
             })
             .collect();
-        if text.chars().nth(LIMIT).is_some() {
+        if text.chars().nth(limit).is_some() {
             shown.push_str("...");
         }
         Shown(shown)

@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use consign_identity::account::AccountAnswer;
 use consign_identity::answer::{self, Answer, Cached};
 use consign_identity::openpgp::{KeyState, SecretKey, read_public};
+use consign_identity::provider::{Location, Providers};
+use consign_identity::ssh;
+use consign_identity::transport::Headers;
 use proptest::prelude::*;
 
 macro_rules! data {
@@ -180,5 +184,75 @@ proptest! {
         prop_assert!(!learnt || status == 200);
         read_all(&body);
         let _ = Cached::from_json(&body);
+        for (provider, user) in [
+            ("github", "octocat"),
+            ("gitlab", "octocat"),
+            ("wkd", "ada@example.org"),
+        ] {
+            let providers = Providers::presets();
+            let provider = providers.get(provider).unwrap();
+            for question in provider.questions(user).unwrap() {
+                let answer = question.read(status, &Headers::default(), &body);
+                let learnt = matches!(answer, Answer::Keys(_) | Answer::NoKeys);
+                prop_assert!(!learnt || status == 200);
+            }
+            let account = provider.read_account(user, status, &Headers::default(), &body);
+            prop_assert!(!matches!(account, AccountAnswer::Number(_)));
+        }
+    }
+
+    /// No name reaches another host, another folder or another question than its own.
+    #[test]
+    fn a_name_stays_in_its_place(user in prop_oneof![
+        r"[a-z0-9_.@+/%?#\\:-]{1,24}",
+        r"[a-z0-9_.+/%?#-]{1,3}@[a-z0-9.-]{1,3}\.[a-z][a-z0-9.-]{0,2}",
+        r"[a-z0-9_.-]{1,5}",
+    ]) {
+        let providers = Providers::presets();
+        for name in providers.names() {
+            let provider = providers.get(name).unwrap();
+            let Ok(questions) = provider.questions(&user) else { continue };
+            let domain = user.split_once('@').map(|(_, domain)| domain);
+            for question in questions {
+                let Location::Url(url) = question.location() else {
+                    return Err(TestCaseError::fail("no preset has files"));
+                };
+                let host = url.host_str().unwrap();
+                let known = ["github.com", "api.github.com", "gitlab.com", "codeberg.org"];
+                let is_at_domain = |domain: &str| {
+                    host == domain || host.strip_prefix("openpgpkey.") == Some(domain)
+                };
+                prop_assert!(known.contains(&host) || domain.is_some_and(is_at_domain), "{url}");
+                prop_assert_eq!(url.scheme(), "https");
+                let segments = if domain.is_some() { 4..=5 } else { 1..=6 };
+                prop_assert!(segments.contains(&url.path_segments().unwrap().count()), "{url}");
+                prop_assert!(url.fragment().is_none());
+            }
+        }
+    }
+
+    /// Whatever is in a list of SSH keys, a key that is found is one that stands in it whole.
+    #[test]
+    fn a_changed_list_of_ssh_keys_brings_no_key_of_its_own(
+        at in any::<prop::sample::Index>(),
+        octet in any::<u8>(),
+    ) {
+        let providers = Providers::presets();
+        let questions = providers.get("github").unwrap().questions("octocat").unwrap();
+        let read = |body: &[u8]| questions[1].read(200, &Headers::default(), body);
+        let Answer::Keys(before) = read(SSH_KEYS) else {
+            return Err(TestCaseError::fail("no keys"));
+        };
+        let mut changed = SSH_KEYS.to_vec();
+        changed[at.index(SSH_KEYS.len())] = octet;
+        if let Answer::Keys(after) = read(&changed) {
+            for key in after {
+                let line = ssh::line(&key.key);
+                let listed = String::from_utf8_lossy(&changed).contains(&line);
+                prop_assert!(before.contains(&key) || listed, "{line}");
+            }
+        }
     }
 }
+
+const SSH_KEYS: &[u8] = br#"[{"id":2,"title":"t","key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEl6E8lbJ3CBJoBJKAlDNC+65YguhFlhq+cZyJirQ4Md ada"}]"#;

@@ -6,15 +6,25 @@
 //!   {"key":"ed25519:…","fingerprint":"…","created":1763000000,"state":{"good-until":1795000000}}]}}
 //! {"v":1,"asked":1763800000,"answer":"no-keys"}
 //! {"v":1,"asked":1763800000,"answer":"no-such-account"}
+//! {"v":1,"asked":1763800000,"answer":"no-keys","etag":"W/\"33a6\"","reader":1}
 //! ```
 //!
 //! It holds what was learnt, not the body: whoever reads it later reads it as it was meant then.
+//! So `etag` and `last-modified`, by which a host can say that the body is still the same, are good
+//! only for a `reader` that would read the same in it; another asks for the body again.
 //! A file that is not exactly this is an error, and the provider is asked again.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, MAX_BODY};
 use crate::openpgp::{KeyState, PublishedKey};
+use crate::transport::Headers;
+
+/// To be raised whenever the same body would be read as something else.
+const READER: u64 = 1;
+
+/// The longest value of a header that is kept, in bytes.
+const MAX_VALIDATOR: usize = 256;
 
 /// The version that is written, and the only one that is read.
 const VERSION: u64 = 1;
@@ -24,6 +34,46 @@ const VERSION: u64 = 1;
 pub struct Cached {
     asked: u64,
     kept: Kept,
+    validators: Validators,
+}
+
+/// By what a host knows the body that it sent: what a conditional request brings along, so that the
+/// host can answer 304, "the same as then", without it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    etag: Option<String>,
+    last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Those that came with a response. What could not be sent back as it is, is left out.
+    pub fn of(headers: &Headers) -> Validators {
+        let fit = |name| {
+            headers
+                .get(name)
+                .filter(|value| is_fit(value))
+                .map(str::to_owned)
+        };
+        Validators {
+            etag: fit("etag"),
+            last_modified: fit("last-modified"),
+        }
+    }
+
+    /// The headers of a conditional request: names in lower case, and values. None where the host
+    /// gave nothing to know the body by.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let etag = self.etag.as_deref().map(|value| ("if-none-match", value));
+        let date = self.last_modified.as_deref();
+        etag.into_iter()
+            .chain(date.map(|value| ("if-modified-since", value)))
+    }
+}
+
+/// Whether a value can stand in a header and is not longer than it should be.
+fn is_fit(value: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_graphic() || b == b' ';
+    (1..=MAX_VALIDATOR).contains(&value.len()) && value.bytes().all(plain)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +92,26 @@ impl Cached {
             Answer::NoSuchAccount => Kept::NoSuchAccount,
             Answer::NoAnswer(_) => return None,
         };
-        Some(Cached { asked, kept })
+        Some(Cached {
+            asked,
+            kept,
+            validators: Validators::default(),
+        })
+    }
+
+    /// With what the host knows the body by that said so.
+    pub fn with_validators(self, validators: Validators) -> Cached {
+        Cached { validators, ..self }
+    }
+
+    /// What to bring along to be told that it is still so.
+    pub fn validators(&self) -> &Validators {
+        &self.validators
+    }
+
+    /// The same answer, asked for at `asked`: the host said that it is still so (HTTP status 304).
+    pub fn confirmed(self, asked: u64) -> Cached {
+        Cached { asked, ..self }
     }
 
     /// When the provider was asked; Unix seconds.
@@ -66,10 +135,17 @@ impl Cached {
             Kept::NoKeys => AnswerForm::NoKeys,
             Kept::NoSuchAccount => AnswerForm::NoSuchAccount,
         };
+        let Validators {
+            etag,
+            last_modified,
+        } = self.validators.clone();
         let form = Form {
             v: VERSION,
             asked: self.asked,
             answer,
+            reader: (etag.is_some() || last_modified.is_some()).then_some(READER),
+            etag,
+            last_modified,
         };
         serde_json::to_string(&form).expect("numbers and strings can be written as JSON")
     }
@@ -97,9 +173,16 @@ impl Cached {
             AnswerForm::NoKeys => Kept::NoKeys,
             AnswerForm::NoSuchAccount => Kept::NoSuchAccount,
         };
+        let fit = |value: Option<String>| {
+            value.filter(|value| form.reader == Some(READER) && is_fit(value))
+        };
         Ok(Cached {
             asked: form.asked,
             kept,
+            validators: Validators {
+                etag: fit(form.etag),
+                last_modified: fit(form.last_modified),
+            },
         })
     }
 }
@@ -125,6 +208,16 @@ struct Form {
     v: u64,
     asked: u64,
     answer: AnswerForm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(
+        default,
+        rename = "last-modified",
+        skip_serializing_if = "Option::is_none"
+    )]
+    last_modified: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reader: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -204,6 +297,52 @@ mod tests {
             };
             keys[0].state = state;
             assert_eq!(Cached::from_json(cached.to_json().as_bytes()), Ok(cached));
+        }
+    }
+
+    #[test]
+    fn a_conditional_request_names_what_came_with_the_body() {
+        let headers = [
+            ("ETag", r#"W/"33a6""#),
+            ("Last-Modified", "Thu, 05 Jul 2012 15:31:30 GMT"),
+        ];
+        let validators = Validators::of(&headers.into_iter().collect());
+        let sent = [
+            ("if-none-match", r#"W/"33a6""#),
+            ("if-modified-since", "Thu, 05 Jul 2012 15:31:30 GMT"),
+        ];
+        assert_eq!(validators.headers().collect::<Vec<_>>(), sent);
+        let cached = Cached::new(5, &Answer::NoKeys)
+            .unwrap()
+            .with_validators(validators.clone());
+        let json = cached.to_json();
+        assert_eq!(
+            json,
+            r#"{"v":1,"asked":5,"answer":"no-keys","etag":"W/\"33a6\"","last-modified":"Thu, 05 Jul 2012 15:31:30 GMT","reader":1}"#
+        );
+        let read = Cached::from_json(json.as_bytes()).unwrap();
+        assert_eq!(read, cached);
+        let confirmed = read.confirmed(9);
+        assert_eq!(
+            (confirmed.asked(), confirmed.validators()),
+            (9, &validators)
+        );
+        assert_eq!(confirmed.into_answer(), Answer::NoKeys);
+
+        // Who reads bodies in another way must see this one again.
+        for other in [r#","reader":2"#, ""] {
+            let other = json.replace(r#","reader":1"#, other);
+            let read = Cached::from_json(other.as_bytes()).unwrap();
+            assert_eq!(read.validators(), &Validators::default(), "{other}");
+        }
+        // Nor is anything sent that would not stay within its header.
+        let broken = json.replace("W/", r"a\r\nx: y");
+        let read = Cached::from_json(broken.as_bytes()).unwrap();
+        assert_eq!(read.validators().headers().count(), 1);
+        let long = "a".repeat(MAX_VALIDATOR + 1);
+        for value in ["", "\u{e9}", "\t", &long] {
+            let headers = [("etag", value)].into_iter().collect();
+            assert_eq!(Validators::of(&headers), Validators::default(), "{value}");
         }
     }
 

@@ -74,7 +74,7 @@ pub struct UrlTemplate {
 }
 
 impl UrlTemplate {
-    fn parse(text: &str) -> Result<UrlTemplate, InvalidTemplate> {
+    pub(super) fn parse(text: &str) -> Result<UrlTemplate, InvalidTemplate> {
         let shown = || Shown::new(text).to_string();
         // What `Url::parse` would mend in silence is refused: what is asked must be what is read.
         let odd = |c: char| !c.is_ascii_graphic() || matches!(c, '\\' | '<' | '>' | '"' | '`');
@@ -88,8 +88,8 @@ impl UrlTemplate {
         // and before any query.
         let path_before = before
             .split_once("://")
+            .filter(|(_, rest)| !rest.contains(['?', '#']))
             .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
-            .filter(|path| !path.contains(['?', '#']))
             .ok_or_else(|| InvalidTemplate::Place(shown()))?;
         // `Url::parse` would read over further slashes and take what follows for the host.
         if before.contains(":///") {
@@ -136,7 +136,7 @@ impl UrlTemplate {
         Ok(template)
     }
 
-    fn fill(&self, user: &str) -> Url {
+    pub(super) fn fill(&self, user: &str) -> Url {
         let user = utf8_percent_encode(user, SEGMENT);
         let mut url = self.base.clone();
         url.set_path(&format!("{}{user}{}", self.before, self.after));
@@ -335,6 +335,11 @@ mod tests {
             ),
             ("https://{user}/keys", "in its path, not in the host"),
             ("https://x.example?u={user}", "in its path, not in the host"),
+            (
+                "https://x.example?u=/{user}",
+                "in its path, not in the host",
+            ),
+            ("https://x.example#/{user}", "in its path, not in the host"),
             (
                 "https://x.example/?u={user}",
                 "in its path, not in the host or the query",
