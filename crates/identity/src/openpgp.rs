@@ -25,6 +25,8 @@
 
 mod armor;
 mod certificate;
+#[cfg(any(feature = "fuzzing", test))]
+pub mod fuzzing;
 mod own;
 mod packet;
 mod passphrase;
