@@ -33,6 +33,10 @@ pub type LeftOut = BTreeMap<String, Digest>;
 
 /// What a vendored folder says of the release that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one a package, looked at and dropped"
+)]
 pub enum Vendored {
     /// Its entry, and what the entry claims of its signature.
     Entry {

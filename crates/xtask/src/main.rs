@@ -4,6 +4,7 @@
 //! does; nothing of it is part of what is installed.
 
 mod demo;
+mod upstream_tests;
 
 use std::process::ExitCode;
 
@@ -21,10 +22,22 @@ enum Chore {
     /// With CONSIGN_KEEP=1 in the environment the temporary folder is kept, and with CONSIGN_CARGO
     /// the cargo that it names is shown, and none is built.
     Demo,
+    /// Run upstream's own tests on Consign, and compare with stock cargo.
+    ///
+    /// The tests are those of the published crate, and stock is that crate as it is, built beside
+    /// them. The exit status is 0 only if everything that passes on stock passes on Consign, but for
+    /// the differences that `tests/upstream/differences.toml` gives a reason for.
+    ///
+    /// Everything happens in `target/upstream-tests`. How stock did is kept there in `stock.json`, so
+    /// that a second run is of Consign only.
+    ///
+    /// With CONSIGN_CARGO in the environment the cargo that it names is tested, and none is built.
+    UpstreamTests(upstream_tests::Options),
 }
 
 fn main() -> ExitCode {
     match Chore::parse() {
         Chore::Demo => demo::run(),
+        Chore::UpstreamTests(options) => upstream_tests::run(&options),
     }
 }
