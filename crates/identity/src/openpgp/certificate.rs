@@ -476,6 +476,7 @@ mod tests {
     use super::super::secret::{SelfSigner, public_body};
     use super::super::{armor, read_public};
     use super::*;
+    use crate::answer::{self, Answer, NoAnswer};
 
     /// When GnuPG made its keys, and when it revoked some; see `tests/data`.
     const MADE: u64 = 1_735_689_600;
@@ -577,7 +578,9 @@ mod tests {
                  -----END PGP PUBLIC KEY BLOCK-----\n"
             );
             assert_eq!(read_public(text.as_bytes()), Err(KeyError::NotExported));
-            assert!(!super::super::says_no_keys(text.as_bytes()), "{note}");
+            let nothing_learnt = NoAnswer::Malformed(KeyError::NotExported);
+            let answer = answer::read(200, text.as_bytes());
+            assert_eq!(answer, Answer::NoAnswer(nothing_learnt));
         }
     }
 

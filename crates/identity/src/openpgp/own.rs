@@ -85,8 +85,10 @@ impl OwnKey {
             match Found::of(packet.body, &published) {
                 Ok(key) => found.push(key),
                 // That a secret is elsewhere says more than that another is of no use.
-                Err(error @ (KeyError::SecretElsewhere | KeyError::OnCard)) => {
-                    wrong.get_or_insert(error);
+                Err(error @ (KeyError::SecretElsewhere | KeyError::OnCard))
+                    if matches!(wrong, None | Some(KeyError::Algorithm(_))) =>
+                {
+                    wrong = Some(error);
                 }
                 Err(error) if found.is_empty() => {
                     wrong.get_or_insert(error);
@@ -239,7 +241,7 @@ impl OwnKey {
         })?;
         let length = public_length(body).ok_or(KeyError::PacketCutOff)?;
         let public = certificate::primary_key(&body[..length]).ok_or(KeyError::MalformedSecret)?;
-        if seconds < public.created_at().as_secs() {
+        if seconds < public.created_at().as_secs() || time < self.created() {
             return Err(KeyError::BeforeKey(time));
         }
         let assembly = |e: pgp::errors::Error| KeyError::Assembly(e.to_string());
@@ -879,6 +881,9 @@ mod tests {
             assert_eq!(elsewhere(key.own(), mode, tags).unwrap_err(), want);
             assert!(want.help().is_some());
         }
+        let key = SecretKey::from_armored(data!("gpg-rsa-with-ed25519-subkey.secret.asc")).unwrap();
+        let on_card = elsewhere(key.own(), 2, &[tag::SECRET_SUBKEY]);
+        assert_eq!(on_card.unwrap_err(), KeyError::OnCard);
         for (file, help) in [
             (&data!("gpg-ed25519.asc")[..], "--export-secret-keys"),
             (data!("gpg-rsa.secret.asc"), "--quick-add-key"),
