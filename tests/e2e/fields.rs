@@ -140,26 +140,6 @@ fn malformed_fields_of_a_version_that_is_not_chosen_do_no_harm() {
 }
 
 #[test]
-fn signature_in_a_version_of_the_format_that_is_not_known_counts_as_unsigned() {
-    let world = World::with_foo(["1.0.0"]);
-    world.registry.edit_line("foo", "1.0.0", |line| {
-        line["signature"] = json!({ "v": 2, "proof": { "log": 7 } });
-    });
-    let app = world.app();
-    expect![[r#"
-            Updating `demo` index
-        error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 counts as not signed (its signature is in version 2 of the format; this Consign reads version 1), and signatures are required by `--require-signatures`
-        location searched: `demo` index
-        required by package `app v0.1.0 ([SANDBOX]/app)`
-
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
-    "#]].assert_eq(&world.refusal(&app));
-    let output = world.cargo(&app, ["fetch"]).succeeded();
-    assert!(!output.stderr.contains("published by"), "{}", output.stderr);
-}
-
-#[test]
 fn user_that_the_provider_cannot_have_is_refused_without_a_question() {
     let world = World::new();
     world.publish_unsigned(world.library("foo", "1.0.0"));

@@ -2,8 +2,9 @@
 //! stock cargo, the registry server, and a web server that hands out keys.
 //!
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
-//! [`accept`]), then one test for each lie ([`refuse`]) and what may be said of it in configuration
-//! ([`policy`]). Each test has a [`World`] of its own, and they run side by side.
+//! [`accept`]), then what is not signed ([`refuse`]) and what may be said of that in configuration
+//! ([`policy`]). Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
+//! where each test is a row of `docs/attacks.md`. Each test has a [`World`] of its own, and they run side by side.
 //!
 //! What is printed is compared as a whole, after [`consign_testbed::normalised`]; `UPDATE_EXPECT=1`
 //! in the environment writes what was found into the source, to be read before it is committed.
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accept;
+mod attacks;
 mod dropin;
 mod fields;
 mod keys;
@@ -23,7 +25,6 @@ mod recorder;
 mod refuse;
 mod sources;
 mod stock;
-mod unpacked;
 mod vendored;
 mod withdrawn;
 mod world;

@@ -34,9 +34,15 @@ fn patches_stay_small() {
 
 #[test]
 fn every_patch_names_a_test_that_exists() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let mut sources = String::new();
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e")).unwrap() {
-        sources += &fs::read_to_string(file.unwrap().path()).unwrap();
+    for folder in [tests.join("attacks"), tests] {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                sources += &fs::read_to_string(path).unwrap();
+            }
+        }
     }
     for folder in folders() {
         for patch in fs::read_dir(folder).unwrap() {

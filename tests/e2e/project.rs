@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use consign_testbed::{Registry, Reply, Run, consign};
 
 use crate::World;
-use crate::refuse::other_key;
+use crate::world::other_key;
 
 /// Writes `.cargo/config.toml` of a project.
 fn project_config(folder: &Path, toml: &str) {

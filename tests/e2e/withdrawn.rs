@@ -5,7 +5,7 @@ use std::fs;
 use expect_test::expect;
 
 use crate::World;
-use crate::refuse::other_key;
+use crate::world::other_key;
 
 /// `foo` in two versions; 1.0.1 is signed with a key that octocat does not publish any more.
 fn with_newer_version_of_a_withdrawn_key() -> World {
@@ -41,37 +41,6 @@ fn withdrawn_key_is_passed_over_where_nothing_is_required() {
     let app = world.app();
     world.cargo(&app, ["fetch"]).succeeded();
     assert_eq!(world.locked(&app, "foo"), "1.0.0");
-}
-
-#[test]
-fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
-    let world = World::with_foo(["1.0.0"]);
-    let app = world.app();
-    world.fetch(&app).succeeded();
-    // Somebody else, who builds from the same lockfile after the key was deleted.
-    world
-        .keys
-        .publish("octocat", &other_key("octocat").public_armored());
-    let other = world.sandbox.home("other");
-    other.use_registry(&world.registry, None);
-    other.use_keys(&world.keys);
-    let output = other
-        .cargo(&consign_testbed::consign(), &app)
-        .args(["fetch", "--locked"])
-        .run()
-        .failed()
-        .normalised();
-    expect![[r#"
-            Updating `demo` index
-         Downloading crates ...
-          Downloaded foo v1.0.0 (registry `demo`)
-        error: failed to unpack package `foo v1.0.0 (registry `demo`)`
-
-        Caused by:
-          refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-
-          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
-    "#]].assert_eq(&output.stderr);
 }
 
 #[test]
@@ -113,28 +82,6 @@ fn account_that_removed_all_its_keys_is_refused() {
         help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        location searched: `demo` index
-        required by package `app v0.1.0 ([SANDBOX]/app)`
-    "#]].assert_eq(&world.refusal(&world.app()));
-}
-
-#[test]
-fn key_that_was_made_after_the_signature_is_refused() {
-    let world = World::new();
-    let folder = world.library("foo", "1.0.0").write();
-    world
-        .octocat
-        .cargo(&consign_testbed::consign(), &folder)
-        .args(["publish", "--no-verify"])
-        .env("SOURCE_DATE_EPOCH", "1000000000")
-        .run()
-        .succeeded();
-    expect![[r#"
-            Updating `demo` index
-        warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
-        error: failed to select a version for the requirement `foo = "^1"`
-          version 1.0.0 is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
     "#]].assert_eq(&world.refusal(&world.app()));

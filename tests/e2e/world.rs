@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use consign_identity::Identity;
-use consign_identity::openpgp::SecretKey;
+use consign_identity::openpgp::{OsRng, SecretKey};
 use consign_testbed::{Home, KeyServer, Output, PackageBuilder, Registry, Run, Sandbox};
 use consign_testbed::{consign, stock};
 
@@ -172,4 +172,23 @@ pub fn key_file(home: &Home, user: &str) -> PathBuf {
         folder.display()
     );
     file
+}
+
+/// A key that claims to be of `github:USER`, as anybody could make one.
+pub fn other_key(user: &str) -> SecretKey {
+    let identity = format!("github:{user}").parse().unwrap();
+    SecretKey::generate(&identity, 1_700_000_000, OsRng).unwrap()
+}
+
+/// What somebody does who downloads a registry and serves it as his own.
+pub fn copy_packages(from: &Registry, to: &Registry) {
+    for package in fs::read_dir(from.root().join("packages")).unwrap() {
+        let package = package.unwrap();
+        let folder = to.root().join("packages").join(package.file_name());
+        fs::create_dir_all(&folder).unwrap();
+        for file in fs::read_dir(package.path()).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+    }
 }

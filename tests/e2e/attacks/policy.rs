@@ -1,0 +1,75 @@
+//! Policy: the attacker wrote the project that the victim has cloned, and with it what is in its
+//! `.cargo/config.toml`. Whoever builds a project runs that project's own code, so what is at stake is
+//! that a dependency is not what it is said to be.
+
+use std::fs;
+
+use super::{EVIL, Ran, Scene};
+use crate::World;
+
+/// The victims ask for signatures in their own configuration, and the project says this.
+fn run_with_project_config(config: &str) -> (Ran, Ran) {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let scene = Scene::of(world);
+    scene.attack(|victim| {
+        victim.home.add_config("[signing]\nunsigned = \"deny\"");
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        fs::write(victim.app.join(".cargo/config.toml"), config).unwrap();
+    });
+    scene.run_without_a_rule(["run"])
+}
+
+#[test]
+fn project_that_lowers_the_users_policy_is_not_heard() {
+    let (stock, consign) = run_with_project_config("[signing]\nunsigned = \"allow\"");
+    stock.is_hit();
+    consign.refuses("version 1.0.0 is not signed");
+}
+
+#[test]
+fn project_that_lowers_it_for_one_registry_is_not_heard() {
+    let (stock, consign) =
+        run_with_project_config("[signing.registries.demo]\nunsigned = \"allow\"");
+    stock.is_hit();
+    consign.refuses("version 1.0.0 is not signed");
+}
+
+#[test]
+fn project_that_redefines_a_provider_is_refused() {
+    let provider = "[signing.identities.github]\nkeys = \"http://127.0.0.1:1/{user}\"";
+    let (stock, consign) = run_with_project_config(provider);
+    stock.is_hit();
+    consign.refuses("signing.identities.github");
+}
+
+/// An alias is part of the command line that it expands to.
+#[test]
+fn alias_of_a_project_lowers_the_users_policy() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let scene = Scene::of(world);
+    scene.attack(|victim| {
+        victim.home.add_config("[signing]\nunsigned = \"deny\"");
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        let alias = "[alias]\nstart = [\"run\", \"--config\", \"signing.unsigned='allow'\"]";
+        fs::write(victim.app.join(".cargo/config.toml"), alias).unwrap();
+    });
+    let (stock, consign) = scene.run_without_a_rule(["start"]);
+    stock.is_hit();
+    consign.is_hit();
+    // What nothing lifts, is the flag.
+    scene
+        .run(["start"])
+        .1
+        .refuses("version 1.0.0 is not signed");
+}
+
+#[test]
+fn unsigned_release_is_built_where_nothing_is_required() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let (stock, consign) = Scene::of(world).run_without_a_rule(["run"]);
+    stock.is_hit();
+    consign.is_hit();
+}
