@@ -2,18 +2,22 @@
 //!
 //! OpenPGP only *carries* the key here. What it carries is an Ed25519 key and facts about it: when
 //! it was made, whether its owner lets it sign, until when, and whether he withdrew it. Releases
-//! are signed with the bare key (RFC 8032), and no OpenPGP signature is ever made but the one that
-//! binds a new key to its User ID.
+//! are signed with the bare key (RFC 8032). No OpenPGP signature is ever made but the one that binds
+//! a new key to its User ID, and the one that ends a key.
 //!
 //! - `armor`: text to octets and back (RFC 9580, section 6).
 //! - `packet`: octets to packets (section 4), and how a key packet begins (section 5.5.2).
 //! - `certificate`: packets to [`PublishedKey`]s: which keys there are, and what their owner's
 //!   signatures say of them.
-//! - `secret`: [`SecretKey`].
+//! - `own`: [`OwnKey`], a key file.
+//! - `passphrase`: secret key packets under one.
+//! - `revocation`: what ends a key.
+//! - `secret`: [`SecretKey`], which signs.
 //!
 //! The package `pgp` parses signatures and public keys and checks the one with the other. It is
 //! given only packets of a version and kind that are wanted. Secret keys are read and written
-//! without it: it logs their bytes at debug level and leaves copies in memory.
+//! without it: it logs their bytes at debug level and leaves copies in memory. Of what it has for
+//! passphrases only the primitives are used.
 //!
 //! Keys are algorithm 22 (EdDSA with the curve Ed25519, in version 4), which every OpenPGP
 //! implementation in use reads and which is what we make, or algorithm 27 (Ed25519, in version 4
@@ -21,7 +25,12 @@
 
 mod armor;
 mod certificate;
+#[cfg(any(feature = "fuzzing", test))]
+pub mod fuzzing;
+mod own;
 mod packet;
+mod passphrase;
+mod revocation;
 mod secret;
 
 use std::cmp::Reverse;
@@ -30,6 +39,7 @@ use std::str::FromStr;
 
 use consign_statement::{InvalidKey, PublicKey};
 
+pub use own::{OwnKey, Withdrawal};
 pub use rand_core::OsRng;
 pub use secret::SecretKey;
 
@@ -59,19 +69,17 @@ impl PublishedKey {
     /// `time` is the statement's, which its signer chose: a date before the end of a key proves
     /// nothing of when a signature was made. No clock is asked here.
     pub fn check(&self, time: u64) -> Result<(), KeyFault> {
+        if let Some(fault) = self.state.fault() {
+            return Err(fault);
+        }
+        if time < self.created {
+            return Err(KeyFault::Early {
+                created: self.created,
+            });
+        }
         match self.state {
-            KeyState::Good | KeyState::GoodUntil(_) if time < self.created => {
-                Err(KeyFault::Early {
-                    created: self.created,
-                })
-            }
-            KeyState::Good => Ok(()),
-            KeyState::GoodUntil(end) if time < end => Ok(()),
-            KeyState::GoodUntil(end) => Err(KeyFault::Expired { end }),
-            KeyState::Retired(since) => Err(KeyFault::Retired { since }),
-            KeyState::Revoked => Err(KeyFault::Revoked),
-            KeyState::NotForSigning => Err(KeyFault::NotForSigning),
-            KeyState::Unproven => Err(KeyFault::Unproven),
+            KeyState::GoodUntil(end) if time >= end => Err(KeyFault::Expired { end }),
+            _ => Ok(()),
         }
     }
 }
@@ -98,6 +106,18 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// Why such a key signs nothing any more, whatever the date. `None` of a key that signs, were it
+    /// only until some date.
+    pub fn fault(self) -> Option<KeyFault> {
+        match self {
+            KeyState::Good | KeyState::GoodUntil(_) => None,
+            KeyState::Retired(since) => Some(KeyFault::Retired { since }),
+            KeyState::Revoked => Some(KeyFault::Revoked),
+            KeyState::NotForSigning => Some(KeyFault::NotForSigning),
+            KeyState::Unproven => Some(KeyFault::Unproven),
+        }
+    }
+
     /// Of two states, the worse is the greater: by kind, then by the earlier date.
     fn badness(self) -> (u8, Reverse<u64>) {
         match self {
@@ -180,6 +200,9 @@ pub fn read_public(bytes: &[u8]) -> Result<Vec<PublishedKey>, KeyError> {
         }
         packets.extend(packet::split(&block.data)?);
     }
+    if packets.is_empty() && blocks.iter().any(says_not_exported) {
+        return Err(KeyError::NotExported);
+    }
     certificate::read(&packets)
 }
 
@@ -205,6 +228,12 @@ pub(crate) fn read_public_of(
     certificate::read(&kept)
 }
 
+/// Whether a block notes that keys are missing from it, as GitHub's, Gitea's and Forgejo's do.
+/// Beside keys the note changes nothing: those are published.
+fn says_not_exported(block: &armor::Block) -> bool {
+    block.says("couldn't be exported") || block.says("couldn't be parsed")
+}
+
 /// Whether `text` is the block that GitHub, Gitea and Forgejo serve for an account without keys:
 /// an armored public key of no octets, with a `Note:` that says so.
 pub(crate) fn says_no_keys(text: &[u8]) -> bool {
@@ -213,7 +242,7 @@ pub(crate) fn says_no_keys(text: &[u8]) -> bool {
         Ok(blocks) => matches!(&blocks[..], [block]
             if block.kind == armor::Kind::Public
                 && block.data.is_empty()
-                && block.headers.iter().any(|(key, value)| key == "Note" && value.contains(NOTE))),
+                && block.says(NOTE)),
         Err(_) => false,
     }
 }
@@ -294,6 +323,10 @@ pub enum KeyError {
     /// There is no key.
     #[error("there is no OpenPGP key in it")]
     NoKey,
+    /// The host has keys that it cannot give out, such as those that Gitea and Forgejo got before
+    /// they kept them as they were. It gives no other.
+    #[error("the account's keys could not be given out; their owner should upload them again")]
+    NotExported,
     /// More than [`MAX_BODY`] bytes.
     #[error("longer than {MAX_BODY} bytes")]
     TooLarge,
@@ -312,14 +345,35 @@ pub enum KeyError {
     /// More than one secret key.
     #[error("more than one secret key")]
     SeveralKeys,
-    /// The secret key is encrypted.
-    #[error(
-        "the secret key is protected by a passphrase, which is not supported yet: export one without (`gpg --edit-key KEY passwd` with an empty passphrase, then `gpg --armor --export-secret-keys KEY`)"
-    )]
+    /// The secret key is under a passphrase.
+    #[error("the secret key is protected by a passphrase")]
     Protected,
+    /// The passphrase is another, or the octets are damaged: which of the two cannot be known.
+    #[error("the passphrase is wrong, or the secret key is damaged")]
+    WrongPassphrase,
+    /// A passphrase of no octets.
+    #[error("an empty passphrase protects nothing")]
+    EmptyPassphrase,
+    /// The secret key is encrypted in a way that is not read.
+    #[error("the secret key is protected by a passphrase in a way that is not read: {0}")]
+    Protection(String),
     /// The packet says that the secret key is elsewhere.
-    #[error("the secret key itself is not in it: it is kept elsewhere, such as on a card")]
+    #[error("the secret key itself is not in it: it is kept elsewhere")]
     SecretElsewhere,
+    /// The packet says that the secret key is on a card.
+    #[error("the secret key itself is not in it: it is on a card")]
+    OnCard,
+    /// The primary key, which speaks for the one that signs, is of a kind that we cannot use.
+    #[error(
+        "the primary key, which alone can end this key, is {0}, with which nothing is signed here"
+    )]
+    PrimaryAlgorithm(&'static str),
+    /// The primary key, which speaks for the one that signs, is not there.
+    #[error("the primary key, which alone can end this key, is not in it: it is kept elsewhere")]
+    PrimaryElsewhere,
+    /// A revocation dated before its key.
+    #[error("{0} is before the key was made")]
+    BeforeKey(u64),
     /// Not an Ed25519 key.
     #[error("{0} where an Ed25519 key is wanted")]
     Algorithm(&'static str),
@@ -347,6 +401,38 @@ pub enum KeyError {
     /// `pgp` did not do what it was asked.
     #[error("the OpenPGP key could not be put together: {0}")]
     Assembly(String),
+}
+
+impl KeyError {
+    /// What the owner of a key file does about it, where that is one thing: the rest of a line that
+    /// begins with `help: `.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            KeyError::PublicNotSecret => {
+                "export the secret key: `gpg --armor --export-secret-keys KEY`"
+            }
+            KeyError::SeveralKeys => {
+                "export one, by its fingerprint: `gpg --armor --export-secret-keys KEY`"
+            }
+            KeyError::NotArmored => "OpenPGP keys are exported as text with `--armor`",
+            KeyError::Algorithm(_) | KeyError::Unfit(KeyFault::NotForSigning) => {
+                "make a new key, or add one to this: `gpg --quick-add-key FINGERPRINT ed25519 sign`"
+            }
+            KeyError::OnCard => "a key on a card signs through `ssh-agent`",
+            KeyError::SecretElsewhere => {
+                "export it where it is kept: `gpg --armor --export-secret-keys KEY`"
+            }
+            KeyError::Protection(_) => {
+                "have `gpg` write it anew: `gpg --import` it, then \
+                 `gpg --armor --export-secret-keys KEY`"
+            }
+            KeyError::PrimaryAlgorithm(_) | KeyError::PrimaryElsewhere => {
+                "let `gpg` do it where the primary key is (`gpg --edit-key KEY`, then `revkey`), \
+                 and publish the key again"
+            }
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]

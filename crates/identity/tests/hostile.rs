@@ -7,7 +7,7 @@
 
 use consign_identity::account::AccountAnswer;
 use consign_identity::answer::{self, Answer, Cached};
-use consign_identity::openpgp::{KeyState, SecretKey, read_public};
+use consign_identity::openpgp::{KeyState, OsRng, OwnKey, read_public};
 use consign_identity::provider::{Location, Providers};
 use consign_identity::ssh;
 use consign_identity::transport::Headers;
@@ -21,6 +21,8 @@ macro_rules! data {
 
 fn seeds() -> Vec<&'static [u8]> {
     data![
+        "consign-retired.secret.asc",
+        "consign.secret.asc",
         "github-no-keys.asc",
         "gpg-default-expires.asc",
         "gpg-default-expires.secret.asc",
@@ -38,6 +40,13 @@ fn seeds() -> Vec<&'static [u8]> {
         "gpg-subkey-retired.asc",
         "rfc9580-v6.asc",
         "rfc9580-v6.secret.asc",
+        "rfc9580-v6-locked.secret.asc",
+        "sq-default.asc",
+        "sq-default.secret.asc",
+        "sq-protected.secret.asc",
+        "sq-revoked-superseded.asc",
+        "weakly-locked-aead.secret.asc",
+        "weakly-locked.secret.asc",
     ]
     .to_vec()
 }
@@ -125,7 +134,15 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
 
 fn read_all(bytes: &[u8]) {
     let _ = read_public(bytes);
-    let _ = SecretKey::from_armored(bytes);
+    if let Ok(key) = OwnKey::from_armored(bytes) {
+        // Whatever is in it, its public half says the same of the key as the file does.
+        let public = read_public(key.public_armored().as_bytes()).unwrap();
+        assert!(public.contains(key.published()));
+        let _ = key.retire(key.created(), OsRng);
+        if let Ok(key) = key.signer() {
+            assert!(key.public_key().verify_strict(b"a", &key.sign(b"a")));
+        }
+    }
     if let Some(cached) = Cached::new(7, &answer::read(200, bytes)) {
         // What is kept of an answer is what it said.
         assert_eq!(Cached::from_json(cached.to_json().as_bytes()), Ok(cached));

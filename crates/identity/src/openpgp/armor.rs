@@ -45,6 +45,15 @@ pub(super) struct Block {
     pub(super) data: Zeroizing<Vec<u8>>,
 }
 
+impl Block {
+    /// Whether one of its notes, to people, contains `words`.
+    pub(super) fn says(&self, words: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|(key, value)| matches!(key.as_str(), "Note" | "Error") && value.contains(words))
+    }
+}
+
 /// Reads every block of keys in `text`. What is before, between and after them is ignored. At
 /// least one block, or [`KeyError::NotArmored`].
 pub(super) fn read(text: &[u8]) -> Result<Vec<Block>, KeyError> {

@@ -360,6 +360,18 @@ fn signature(body: &[u8]) -> Option<Signature> {
     })
 }
 
+/// The types of signature that end a key: the primary key, and a subkey.
+pub(super) const KEY_REVOCATIONS: [u8; 2] = [0x20, 0x28];
+
+/// The same packets without signatures of these types: what would be said of the keys without.
+pub(super) fn without<'a>(types: &[u8], packets: &[Packet<'a>]) -> Vec<Packet<'a>> {
+    let kept = |packet: &Packet<'_>| {
+        packet.tag != tag::SIGNATURE
+            || raw_type(packet.body).is_none_or(|kind| !types.contains(&kind))
+    };
+    packets.iter().filter(|p| kept(p)).copied().collect()
+}
+
 /// The type of a signature packet (section 5.2), also of one that cannot be read further.
 fn raw_type(body: &[u8]) -> Option<u8> {
     match *body {
@@ -369,7 +381,8 @@ fn raw_type(body: &[u8]) -> Option<u8> {
     }
 }
 
-fn primary_key(body: &[u8]) -> Option<PrimaryKey> {
+/// A primary key of a version that is read here.
+pub(super) fn primary_key(body: &[u8]) -> Option<PrimaryKey> {
     KeyHead::of(body).filter(|head| head.is_known_version())?;
     whole(Tag::PublicKey, body, |header, octets| {
         PrimaryKey::try_from_reader(header, octets)
@@ -455,15 +468,15 @@ fn expires(signature: &Signature, key_created: u32) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use ed25519_dalek::SigningKey;
-    use pgp::crypto::public_key::PublicKeyAlgorithm;
     use pgp::packet::{KeyFlags, Notation, SignatureConfig, Subpacket};
     use pgp::ser::Serialize as _;
     use pgp::types::{Duration, PacketHeaderVersion, Password, Timestamp};
 
-    use super::super::packet;
+    use super::super::packet::{self, CURVE};
     use super::super::secret::{SelfSigner, public_body};
     use super::super::{armor, read_public};
     use super::*;
+    use crate::answer::{self, Answer, NoAnswer};
 
     /// When GnuPG made its keys, and when it revoked some; see `tests/data`.
     const MADE: u64 = 1_735_689_600;
@@ -520,6 +533,58 @@ mod tests {
     }
 
     #[test]
+    fn keys_made_by_sequoia_are_read_for_what_they_are() {
+        use KeyState::*;
+        // A primary key that certifies, and subkeys to log in, to sign, and to encrypt.
+        let end = 1_830_360_381;
+        let states = |bytes| states(bytes);
+        assert_eq!(
+            states(data!("sq-default.asc")),
+            [NotForSigning, NotForSigning, GoodUntil(end)]
+        );
+        assert_eq!(
+            states(data!("sq-revoked-superseded.asc")),
+            [Retired(LATER); 3]
+        );
+        assert_eq!(states(data!("sq-revoked-compromised.asc")), [Revoked; 3]);
+    }
+
+    #[test]
+    fn keys_in_several_blocks_are_those_of_one() {
+        let (one, other) = (data!("gpg-ed25519.asc"), data!("sq-default.asc"));
+        let rsa = data!("gpg-rsa.asc");
+        let all = read_public(&[&one[..], rsa, b"\n\n", other].concat()).unwrap();
+        let each = [read_public(one).unwrap(), read_public(other).unwrap()];
+        assert_eq!(all, each.concat());
+        // A block that says that there are none adds none, and so does one of keys that the host
+        // could not give out.
+        let none = data!("github-no-keys.asc");
+        assert_eq!(read_public(&[&none[..], one].concat()), read_public(one));
+        let note = "Note: The keys with the following IDs couldn't be exported and need to be \
+                    reuploaded 3262EFF25BA0D270";
+        let text = String::from_utf8_lossy(one).replacen("\n\n", &format!("\n{note}\n\n"), 1);
+        assert_eq!(read_public(text.as_bytes()), read_public(one));
+    }
+
+    #[test]
+    fn keys_that_the_host_cannot_give_out_are_not_no_keys() {
+        for note in [
+            "Note: The keys with the following IDs couldn't be exported and need to be reuploaded \
+             3262EFF25BA0D270, 4A595D4C72EE49C7",
+            "Error: The keys with the following IDs couldn't be parsed 3262EFF25BA0D270",
+        ] {
+            let text = format!(
+                "-----BEGIN PGP PUBLIC KEY BLOCK-----\n{note}\n\n=twTO\n\
+                 -----END PGP PUBLIC KEY BLOCK-----\n"
+            );
+            assert_eq!(read_public(text.as_bytes()), Err(KeyError::NotExported));
+            let nothing_learnt = NoAnswer::Malformed(KeyError::NotExported);
+            let answer = answer::read(200, text.as_bytes());
+            assert_eq!(answer, Answer::NoAnswer(nothing_learnt));
+        }
+    }
+
+    #[test]
     fn the_sample_key_of_rfc_9580_is_read() {
         // Appendix A.1: a key packet with a length of one octet, and nothing that says whose.
         let packet = hex::decode(concat!(
@@ -562,17 +627,22 @@ mod tests {
         fn new(seed: u8) -> Forge {
             let signing = SigningKey::from_bytes(&[seed; 32]);
             let body = public_body(&signing, 1000);
+            Forge::with(signing, &body)
+        }
+
+        /// With a key packet of its own.
+        fn with(signing: SigningKey, body: &[u8]) -> Forge {
             let mut packets = Vec::new();
-            packet::write(&mut packets, tag::PUBLIC_KEY, &body);
+            packet::write(&mut packets, tag::PUBLIC_KEY, body);
             Forge {
-                primary: primary_key(&body).unwrap(),
+                primary: primary_key(body).unwrap(),
                 signing,
                 packets,
             }
         }
 
         fn config(&self, kind: SignatureType, at: u32) -> SignatureConfig {
-            let algorithm = PublicKeyAlgorithm::EdDSALegacy;
+            let algorithm = self.primary.algorithm();
             let mut config = SignatureConfig::v4(kind, algorithm, HashAlgorithm::Sha512);
             let created = SubpacketData::SignatureCreationTime(Timestamp::from_secs(at));
             config.hashed_subpackets = vec![Subpacket::regular(created).unwrap()];
@@ -651,6 +721,23 @@ mod tests {
             self.push(&binding)
         }
 
+        /// A revocation of the primary key; before all else but others.
+        fn revoke(self, at: u32, reason: RevocationCode) -> Forge {
+            let mut config = self.config(SignatureType::KeyRevocation, at);
+            let reason = SubpacketData::RevocationReason(reason, b"".as_slice().into());
+            config
+                .hashed_subpackets
+                .push(Subpacket::regular(reason).unwrap());
+            let signer = SelfSigner {
+                signing: &self.signing,
+                public: &self.primary,
+            };
+            let signature = config
+                .sign_key(&signer, &Password::empty(), &self.primary)
+                .unwrap();
+            self.push(&signature)
+        }
+
         fn states(&self) -> Vec<KeyState> {
             states(&self.packets)
         }
@@ -665,6 +752,104 @@ mod tests {
     fn expires_after(seconds: u32) -> Subpacket {
         let after = SubpacketData::KeyExpirationTime(Duration::from_secs(seconds));
         Subpacket::regular(after).unwrap()
+    }
+
+    #[test]
+    fn the_newer_algorithm_is_read_in_version_4_too() {
+        let signing = SigningKey::from_bytes(&[1; 32]);
+        let mut body = vec![4, 0, 0, 3, 0xe8, 27];
+        body.extend(signing.verifying_key().as_bytes());
+        let key = Forge::with(signing, &body);
+        assert_eq!(key.states(), [KeyState::Unproven]);
+        let key = key.user_id().certify(1000, |_| {});
+        assert_eq!(key.states(), [KeyState::Good]);
+        // It is the same key by whichever algorithm.
+        let other = Forge::new(1).user_id().certify(1000, |_| {});
+        let keys = read_public(&[&key.packets[..], &other.packets].concat()).unwrap();
+        assert_eq!(keys.len(), 1);
+    }
+
+    #[test]
+    fn headers_of_every_form_make_the_same_key() {
+        let bytes = data!("gpg-ed25519.pgp");
+        let packets = packet::split(bytes).unwrap();
+        let keys = read_public(bytes).unwrap();
+        assert_eq!(keys[0].state, KeyState::Good);
+        type Header = fn(u8, u8) -> Vec<u8>;
+        let forms: [Header; 5] = [
+            |tag, length| vec![0xc0 | tag, length],
+            |tag, length| vec![0xc0 | tag, 255, 0, 0, 0, length],
+            |tag, length| vec![0x80 | tag << 2, length],
+            |tag, length| vec![0x80 | tag << 2 | 1, 0, length],
+            |tag, length| vec![0x80 | tag << 2 | 2, 0, 0, 0, length],
+        ];
+        for header in forms {
+            let mut again = Vec::new();
+            for packet in &packets {
+                again.extend(header(packet.tag, packet.body.len() as u8));
+                again.extend(packet.body);
+            }
+            assert_eq!(read_public(&again), Ok(keys.clone()));
+        }
+    }
+
+    #[test]
+    fn the_bits_of_a_point_may_be_miscounted() {
+        let good = Forge::new(1).user_id().certify(1000, |_| {}).packets;
+        // The point: after the header, version, date, algorithm and curve.
+        let at = 2 + 6 + CURVE.len();
+        assert_eq!(good[at..at + 3], [1, 7, 0x40]);
+        for bits in [1, 3, 8] {
+            let mut other = good.clone();
+            other[at + 1] = bits;
+            assert_eq!(read_public(&other), read_public(&good), "{bits}");
+        }
+        // In 33 octets, no more and no fewer. (A leading zero makes 34.)
+        for bits in [0, 9] {
+            let mut other = good.clone();
+            other[at + 1] = bits;
+            assert_eq!(states(&other), []);
+        }
+        let mut padded = good[2..].to_vec();
+        padded[at - 1] = 0x10;
+        padded.insert(at, 0);
+        let (body, rest) = padded.split_at(52);
+        let mut packets = Vec::new();
+        packet::write(&mut packets, tag::PUBLIC_KEY, body);
+        packets.extend(rest);
+        assert_eq!(read_public(&packets), read_public(&good));
+    }
+
+    #[test]
+    fn the_hardest_revocation_counts_and_of_soft_ones_the_earliest() {
+        use RevocationCode::*;
+        let state = |revocations: &[(u32, RevocationCode)]| {
+            let mut key = Forge::new(1);
+            for (at, reason) in revocations {
+                key = key.revoke(*at, *reason);
+            }
+            let key = key.user_id().certify(1000, |_| {});
+            let [state] = key.states()[..] else {
+                panic!("one key")
+            };
+            state
+        };
+        assert_eq!(state(&[]), KeyState::Good);
+        let soft = [
+            (3000, KeySuperseded),
+            (2000, KeyRetired),
+            (4000, KeySuperseded),
+        ];
+        assert_eq!(state(&soft), KeyState::Retired(2000));
+        for hard in [NoReason, KeyCompromised, CertUserIdInvalid, Other(99)] {
+            for at in 0..=soft.len() {
+                let mut all = soft.to_vec();
+                all.insert(at, (5000, hard));
+                assert_eq!(state(&all), KeyState::Revoked, "{hard:?}, {at}");
+            }
+        }
+        // Dated before the key, a revocation cannot be right, and so is the worst.
+        assert_eq!(state(&[(999, KeySuperseded)]), KeyState::Revoked);
     }
 
     #[test]

@@ -163,6 +163,13 @@ pub(super) fn public_length(body: &[u8]) -> Option<usize> {
     Some(body.len() - rest.0.len())
 }
 
+/// The sum of the octets of a secret, modulo 65536 (section 5.5.3).
+pub(super) fn checksum(secret: &[u8]) -> u16 {
+    secret
+        .iter()
+        .fold(0, |sum, &octet| sum.wrapping_add(octet.into()))
+}
+
 /// Takes octets off the front. Too few are [`KeyError::PacketCutOff`].
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
