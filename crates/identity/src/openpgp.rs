@@ -3,12 +3,14 @@
 //! OpenPGP only *carries* the key here. What it carries is an Ed25519 key and facts about it: when
 //! it was made, whether its owner lets it sign, until when, and whether he withdrew it. Releases
 //! are signed with the bare key (RFC 8032). No OpenPGP signature is ever made but the one that binds
-//! a new key to its User ID, and the one that ends a key.
+//! a new key to its User ID, the one that ends a key, and the one that proves to a forge that the
+//! key is there.
 //!
 //! - `armor`: text to octets and back (RFC 9580, section 6).
 //! - `packet`: octets to packets (section 4), and how a key packet begins (section 5.5.2).
 //! - `certificate`: packets to [`PublishedKey`]s: which keys there are, and what their owner's
 //!   signatures say of them.
+//! - `document`: the signature by which a forge sees that the key is its owner's.
 //! - `own`: [`OwnKey`], a key file.
 //! - `passphrase`: secret key packets under one.
 //! - `revocation`: what ends a key.
@@ -25,6 +27,7 @@
 
 mod armor;
 mod certificate;
+mod document;
 #[cfg(any(feature = "fuzzing", test))]
 pub mod fuzzing;
 mod own;
@@ -207,7 +210,8 @@ pub fn read_public(bytes: &[u8]) -> Result<Vec<PublishedKey>, KeyError> {
 }
 
 /// Reads binary public keys as [`read_public`] does, but only certificates with a User ID that is
-/// `wanted`. None of them is [`KeyError::NoKey`].
+/// `wanted`, and that the key itself has signed and not revoked. None of them is
+/// [`KeyError::NoKey`].
 pub(crate) fn read_public_of(
     bytes: &[u8],
     wanted: impl Fn(&[u8]) -> bool,
@@ -215,17 +219,7 @@ pub(crate) fn read_public_of(
     if bytes.len() > MAX_BODY {
         return Err(KeyError::TooLarge);
     }
-    let packets = packet::split(bytes)?;
-    let certificates = packets.chunk_by(|_, next| next.tag != packet::tag::PUBLIC_KEY);
-    let kept: Vec<_> = certificates
-        .filter(|packets| {
-            let user_ids = |p: &&packet::Packet<'_>| p.tag == packet::tag::USER_ID;
-            packets.iter().filter(user_ids).any(|p| wanted(p.body))
-        })
-        .flatten()
-        .copied()
-        .collect();
-    certificate::read(&kept)
+    certificate::read_of(&packet::split(bytes)?, wanted)
 }
 
 /// Whether a block notes that keys are missing from it, as GitHub's, Gitea's and Forgejo's do.
@@ -489,6 +483,27 @@ mod tests {
                 assert_eq!(worse.worse(better), *worse);
             }
         }
+    }
+
+    #[test]
+    fn a_name_counts_that_the_key_has_signed() {
+        let key = SecretKey::generate(&"wkd:ada@example.org".parse().unwrap(), 5, OsRng).unwrap();
+        let ada = b"<ada@example.org>";
+        let eve = b"<eve@example.org>";
+        let of = |octets: &[u8], wanted: &[u8]| read_public_of(octets, |id| id == wanted);
+        let good = key.own().public.clone();
+        assert_eq!(of(&good, ada).unwrap(), [key.published().clone()]);
+        assert_eq!(of(&good, eve), Err(KeyError::NoKey));
+
+        // A name beside the one that the key signed, with that one's signature or with none.
+        let packets = packet::split(&good).unwrap();
+        let mut beside = good.clone();
+        packet::write(&mut beside, packet::tag::USER_ID, eve);
+        assert_eq!(of(&beside, eve), Err(KeyError::NoKey));
+        let last = packets.last().unwrap();
+        packet::write(&mut beside, last.tag, last.body);
+        assert_eq!(of(&beside, eve), Err(KeyError::NoKey));
+        assert_eq!(of(&beside, ada).unwrap(), [key.published().clone()]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Public,
     /// `PGP PRIVATE KEY BLOCK`
     Secret,
+    /// `PGP SIGNATURE`, which is only written
+    Signature,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
         match self {
             Kind::Public => "-----BEGIN PGP PUBLIC KEY BLOCK-----",
             Kind::Secret => "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+            Kind::Signature => "-----BEGIN PGP SIGNATURE-----",
         }
     }
 
@@ -32,6 +35,7 @@ impl Kind {
         match self {
             Kind::Public => "-----END PGP PUBLIC KEY BLOCK-----",
             Kind::Secret => "-----END PGP PRIVATE KEY BLOCK-----",
+            Kind::Signature => "-----END PGP SIGNATURE-----",
         }
     }
 }

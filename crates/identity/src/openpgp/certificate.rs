@@ -36,7 +36,34 @@ const MAX_USER_ID: usize = 2048;
 
 /// The keys in `packets`, with what their owners say of them. See [`super::read_public`].
 pub(super) fn read(packets: &[Packet<'_>]) -> Result<Vec<PublishedKey>, KeyError> {
-    let certificates = split(packets)?;
+    keys(&split(packets)?, &Checks::default())
+}
+
+/// As [`read`], but only of certificates with a User ID that is `wanted`, which their owners say is
+/// theirs and did not revoke.
+pub(super) fn read_of(
+    packets: &[Packet<'_>],
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<PublishedKey>, KeyError> {
+    let checks = Checks::default();
+    let mut certificates = split(packets)?;
+    certificates.retain(|certificate| {
+        // Whoever made a key can write any name beside it; only the key's own signature says more.
+        primary_key(certificate.primary.0).is_some_and(|primary| {
+            let mut named = certificate.user_ids.iter().filter(|(body, _)| wanted(body));
+            named.any(|user_id| word_on_user_id(&primary, user_id, &checks).is_some())
+        })
+    });
+    keys(&certificates, &checks)
+}
+
+fn keys(
+    certificates: &[Certificate<'_>],
+    checks: &Checks,
+) -> Result<Vec<PublishedKey>, KeyError> {
+    if checks.left.get() == 0 {
+        return Err(KeyError::TooManySignatures);
+    }
     if certificates.is_empty() {
         return Err(KeyError::NoKey);
     }
@@ -45,12 +72,11 @@ pub(super) fn read(packets: &[Packet<'_>]) -> Result<Vec<PublishedKey>, KeyError
         return Err(KeyError::TooManyKeys);
     }
 
-    let checks = Checks::default();
     let mut published: Vec<PublishedKey> = Vec::new();
     // By the key itself: where it is twice, the worse counts.
     let mut place: BTreeMap<PublicKey, usize> = BTreeMap::new();
     for certificate in certificates.iter().filter(|c| c.has_ed25519()) {
-        for key in certificate.keys(&checks) {
+        for key in certificate.keys(checks) {
             match place.get(&key.key) {
                 None => {
                     place.insert(key.key, published.len());
@@ -206,22 +232,8 @@ impl Certificate<'_> {
         let direct = parse(&self.primary.1)
             .filter(|s| s.typ() == Some(SignatureType::Key))
             .filter(|s| checks.check(s, primary, |s| s.verify_key(primary)));
-        let on_user_ids = self.user_ids.iter().filter_map(|(body, signatures)| {
-            if body.len() > MAX_USER_ID {
-                return None;
-            }
-            let user_id = whole(Tag::UserId, body, |h, o| UserId::try_from_reader(h, o))?;
-            // The newest says whether the User ID still stands.
-            parse(signatures)
-                .filter(|s| s.is_certification() || is(s, SignatureType::CertRevocation))
-                .filter(|s| {
-                    let verify =
-                        |s: &Signature| s.verify_certification(primary, Tag::UserId, &user_id);
-                    checks.check(s, primary, verify)
-                })
-                .max_by_key(|s| (created(s), is(s, SignatureType::CertRevocation)))
-                .filter(|s| !is(s, SignatureType::CertRevocation))
-        });
+        let on_user_ids = self.user_ids.iter();
+        let on_user_ids = on_user_ids.filter_map(|id| word_on_user_id(primary, id, checks));
         let newest = direct.chain(on_user_ids).max_by_key(created)?;
         // Without flags a primary key may do what its algorithm can (section 5.2.3.29).
         Some(Word {
@@ -229,6 +241,26 @@ impl Certificate<'_> {
             expires: expires(&newest, primary.created_at().as_secs()),
         })
     }
+}
+
+/// The newest valid self-signature on a User ID, if it does not revoke it.
+fn word_on_user_id(
+    primary: &PrimaryKey,
+    (body, signatures): &Signed<'_>,
+    checks: &Checks,
+) -> Option<Signature> {
+    if body.len() > MAX_USER_ID {
+        return None;
+    }
+    let user_id = whole(Tag::UserId, body, |h, o| UserId::try_from_reader(h, o))?;
+    parse(signatures)
+        .filter(|s| s.is_certification() || is(s, SignatureType::CertRevocation))
+        .filter(|s| {
+            let verify = |s: &Signature| s.verify_certification(primary, Tag::UserId, &user_id);
+            checks.check(s, primary, verify)
+        })
+        .max_by_key(|s| (created(s), is(s, SignatureType::CertRevocation)))
+        .filter(|s| !is(s, SignatureType::CertRevocation))
 }
 
 /// What the primary key says of one of its subkeys.

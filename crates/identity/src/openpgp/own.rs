@@ -24,7 +24,9 @@ use super::packet::{self, KeyHead, Packet, Reader, checksum, is_ed25519, public_
 use super::passphrase::{self, HIGHEST_COUNT, Keeps, LOCK_ADDS};
 use super::revocation::{self, Reason};
 use super::secret::identity_of;
-use super::{Fingerprint, KeyError, KeyState, PublishedKey, SecretKey, armor, certificate};
+use super::{
+    Fingerprint, KeyError, KeyState, PublishedKey, SecretKey, armor, certificate, document,
+};
 use crate::answer::MAX_BODY;
 use crate::identity::Identity;
 
@@ -258,6 +260,26 @@ impl OwnKey {
         }
         // What we made, everyone must be able to read.
         OwnKey::from_packets(secret)
+    }
+
+    /// A signature of a document that is not in it (type 0x00, section 5.2.1), armored, by the key
+    /// that signs, dated `time` (Unix seconds): `gpg --armor --detach-sign`. Also by a key that was
+    /// ended: it proves that its owner has it, and nothing else. [`KeyError::Protected`] where it
+    /// is under a passphrase.
+    pub fn detached_signature(&self, text: &[u8], time: u64) -> Result<String, KeyError> {
+        let signing = self.signing.as_ref().ok_or(KeyError::Protected)?;
+        let seconds = u32::try_from(time).map_err(|_| KeyError::Time(time))?;
+        let packets = packet::split(&self.secret)?;
+        let mut bodies = secret_packets(&packets).map(|p| p.body);
+        let public = bodies
+            .find(|body| point(body) == Ok(self.published.key))
+            .and_then(|body| certificate::primary_key(&body[..public_length(body)?]))
+            .ok_or(KeyError::MalformedSecret)?;
+        let signature = document::sign(signing, &public, text, seconds);
+        let signature = signature.map_err(|e| KeyError::Assembly(e.to_string()))?;
+        let mut octets = Vec::new();
+        packet::write(&mut octets, tag::SIGNATURE, &signature);
+        Ok(armor::write(armor::Kind::Signature, &octets).to_string())
     }
 
     /// The armored public key, to be published.

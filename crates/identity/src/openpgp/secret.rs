@@ -41,7 +41,8 @@ impl SecretKey {
     /// It is one version 4 key of algorithm 22 that may certify and sign, without an end and
     /// without subkeys, with the User ID `github:octocat (Consign signing key)`: a name and a
     /// comment, no e-mail address, so that publishing it tells nothing that the account's name
-    /// does not. The self-signature is over SHA-512.
+    /// does not. Of an account that is an address, as in a Web Key Directory, it is the address,
+    /// `<ada@example.org>`, by which it is found. The self-signature is over SHA-512.
     pub fn generate(
         identity: &Identity,
         created: u64,
@@ -53,7 +54,7 @@ impl SecretKey {
         let signing = SigningKey::from_bytes(&seed);
 
         let body = public_body(&signing, seconds);
-        let user_id = format!("{identity}{USER_ID_SUFFIX}");
+        let user_id = user_id_of(identity);
         let assembly = |e: pgp::errors::Error| KeyError::Assembly(e.to_string());
         let signature = certify(&signing, &body, &user_id, seconds).map_err(assembly)?;
         let secret_body = secret_body(&body, &signing);
@@ -135,6 +136,11 @@ impl SecretKey {
         self.own.identity()
     }
 
+    /// An armored OpenPGP signature; see [`OwnKey::detached_signature`].
+    pub fn detached_signature(&self, text: &[u8], time: u64) -> Result<String, KeyError> {
+        self.own.detached_signature(text, time)
+    }
+
     /// Signs `message` with the bare key (Ed25519, RFC 8032, section 5.1.6).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
@@ -161,13 +167,32 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// The identity in the User ID of a key that we made: `github:octocat (Consign signing key)`.
+/// The provider whose accounts are addresses, and need no other name.
+const WKD: &str = "wkd";
+
+/// The User ID of a key for `identity`: `github:octocat (Consign signing key)`. An address is at its
+/// end, in angle brackets, where every implementation looks for it; it is all there is where it says
+/// all.
+fn user_id_of(identity: &Identity) -> String {
+    let user = identity.user();
+    match (identity.provider(), user.contains('@')) {
+        (WKD, true) => format!("<{user}>"),
+        (_, true) => format!("{identity}{USER_ID_SUFFIX} <{user}>"),
+        (_, false) => format!("{identity}{USER_ID_SUFFIX}"),
+    }
+}
+
+/// The identity in the User ID of a key that we made; see [`user_id_of`].
 pub(super) fn identity_of(user_id: &[u8]) -> Option<Identity> {
-    str::from_utf8(user_id)
-        .ok()?
-        .strip_suffix(USER_ID_SUFFIX)?
-        .parse()
-        .ok()
+    let text = str::from_utf8(user_id).ok()?;
+    let address = text.strip_prefix('<').and_then(|t| t.strip_suffix('>'));
+    let identity: Identity = match (address, text.split_once(USER_ID_SUFFIX)) {
+        (Some(address), _) => format!("{WKD}:{address}").parse(),
+        (None, Some((identity, _))) => identity.parse(),
+        (None, None) => return None,
+    }
+    .ok()?;
+    (user_id_of(&identity) == text).then_some(identity)
 }
 
 /// The body of a version 4 public key packet of algorithm 22 (section 5.5.5.5): the point is
@@ -399,6 +424,34 @@ mod tests {
         let error = SecretKey::generate(&octocat(), 1 << 32, OsRng).unwrap_err();
         assert_eq!(error, KeyError::Time(1 << 32));
         assert!(SecretKey::generate(&octocat(), (1 << 32) - 1, OsRng).is_ok());
+    }
+
+    #[test]
+    fn an_account_that_is_an_address_has_it_as_its_user_id() {
+        for (identity, user_id) in [
+            ("github:octocat", "github:octocat (Consign signing key)"),
+            ("wkd:ada@example.org", "<ada@example.org>"),
+            (
+                "corp:ada@example.org",
+                "corp:ada@example.org (Consign signing key) <ada@example.org>",
+            ),
+        ] {
+            let identity: Identity = identity.parse().unwrap();
+            let key = SecretKey::generate(&identity, 5, OsRng).unwrap();
+            let packets = packet::split(&key.own.public).unwrap();
+            let found = packets.iter().find(|p| p.tag == tag::USER_ID).unwrap();
+            assert_eq!(found.body, user_id.as_bytes());
+            assert_eq!(key.identity(), Some(&identity));
+        }
+        for other in [
+            "Ada <ada@example.org>",
+            "ada@example.org",
+            "<ada>",
+            "github:octocat (Consign signing key) <ada@example.org>",
+            "corp:ada@example.org (Consign signing key) <eve@example.org>",
+        ] {
+            assert_eq!(identity_of(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]
