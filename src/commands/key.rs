@@ -1,11 +1,16 @@
-//! `cargo key`: the user's own signing keys.
+//! `cargo key`: the life of the user's own signing keys.
+//!
+//! - `make`: new, import;
+//! - `show`: list, show, export;
+//! - `account`: publish, retire, revoke.
 
-use anyhow::Context as _;
-use cargo::drop_print;
-use cargo::drop_println;
-use cargo::signing::keys::{self, StoredKey};
+mod account;
+mod make;
+mod show;
+
+use cargo::CliResult;
+use cargo::GlobalContext;
 use cargo::util::command_prelude::*;
-use cargo::{CargoResult, CliResult, GlobalContext};
 use consign_identity::Identity;
 
 pub fn cli() -> Command {
@@ -17,11 +22,8 @@ pub fn cli() -> Command {
         .subcommand(
             subcommand("new")
                 .about("Make a signing key")
-                .arg(
-                    opt("sign-as", "Whose key it is, such as `github:octocat`")
-                        .value_name("IDENTITY")
-                        .required(true),
-                )
+                .arg(sign_as("Whose key it is, such as `github:octocat`").required(true))
+                .arg(flag("passphrase", "Protect the key by a passphrase"))
                 .arg_silent_suggestion(),
         )
         .subcommand(
@@ -32,85 +34,89 @@ pub fn cli() -> Command {
         .subcommand(
             subcommand("show")
                 .about("Print the public half of a signing key, to be published")
+                .arg(key())
+                .arg_silent_suggestion(),
+        )
+        .subcommand(
+            subcommand("publish")
+                .about("Publish the public half of a signing key at its provider")
+                .arg(key())
+                .arg_silent_suggestion(),
+        )
+        .subcommand(
+            subcommand("retire")
+                .about("Stop using a signing key")
+                .arg(key())
+                .arg(yes())
+                .arg_silent_suggestion(),
+        )
+        .subcommand(
+            subcommand("revoke")
+                .about("Withdraw a signing key, and all that it signed")
+                .arg(key())
+                .arg(flag("compromised", "Say that somebody else has the key"))
+                .arg(yes())
+                .arg_silent_suggestion(),
+        )
+        .subcommand(
+            subcommand("import")
+                .about("Take over a signing key that another program made")
                 .arg(
-                    Arg::new("IDENTITY")
-                        .help("Whose key; may be left out where there is only one")
+                    Arg::new("FILE")
+                        .help("An armored OpenPGP secret key; `-` for standard input")
+                        .required(true)
                         .action(ArgAction::Set),
                 )
+                .arg(sign_as(
+                    "Whose key it is; may be left out where the key says so",
+                ))
+                .arg_silent_suggestion(),
+        )
+        .subcommand(
+            subcommand("export")
+                .about("Print a signing key, its secret half included")
+                .arg(key())
+                .arg(flag("force", "Print it to a terminal, too"))
                 .arg_silent_suggestion(),
         )
 }
 
 pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
     match args.subcommand() {
-        Some(("new", args)) => new(gctx, args)?,
-        Some(("list", _)) => list(gctx)?,
-        Some(("show", args)) => show(gctx, args)?,
+        Some(("new", args)) => make::new(gctx, args)?,
+        Some(("import", args)) => make::import(gctx, args)?,
+        Some(("list", _)) => show::list(gctx)?,
+        Some(("show", args)) => show::show(gctx, args)?,
+        Some(("export", args)) => show::export(gctx, args)?,
+        Some(("publish", args)) => account::publish(gctx, args)?,
+        Some(("retire", args)) => account::retire(gctx, args)?,
+        Some(("revoke", args)) => account::revoke(gctx, args)?,
         _ => unreachable!("clap asks for one of the above"),
     }
     Ok(())
 }
 
-fn new(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
-    let Some(identity) = identity(args, "sign-as")? else {
-        unreachable!("clap asks for it");
-    };
-    let StoredKey { key, path, .. } = keys::create(gctx, &identity)?;
-    let who = gctx.signing.policy(gctx)?.display(&identity);
-    gctx.shell().status(
-        "Created",
-        format!("signing key {} of {who}", key.fingerprint()),
-    )?;
-    let place = keys::where_to_publish(gctx, &identity)?;
-    gctx.shell().note(format!(
-        "the secret half is in `{}`\n\
-         publish the other half {place}: `cargo key show {identity}` prints it",
-        path.display()
-    ))
+fn sign_as(help: &'static str) -> Arg {
+    opt("sign-as", help).value_name("IDENTITY")
 }
 
-fn list(gctx: &GlobalContext) -> CargoResult<()> {
-    let mut unreadable = Ok(());
-    for file in keys::files(gctx)? {
-        match file.read() {
-            Ok(StoredKey { identity, key, .. }) => {
-                let (fingerprint, public) = (key.fingerprint(), key.public_key());
-                drop_println!(gctx, "{identity} {fingerprint} {public}");
-            }
-            // The others are listed all the same.
-            Err(error) => unreadable = unreadable.and(Err(error)),
-        }
-    }
-    unreadable
+fn key() -> Arg {
+    Arg::new("KEY")
+        .help("Whose key, or the end of its fingerprint; may be left out where there is only one")
+        .action(ArgAction::Set)
 }
 
-fn show(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
-    let identity = match identity(args, "IDENTITY")? {
-        Some(identity) => identity,
-        None => match keys::files(gctx)?.as_slice() {
-            [] => anyhow::bail!(
-                "there are no signing keys\n\n\
-                 help: make one with `cargo key new --sign-as github:USER`"
-            ),
-            [one] => one.identity.clone(),
-            [first, ..] => anyhow::bail!(
-                "there are several signing keys\n\n\
-                 help: say whose to show, as in `cargo key show {}`",
-                first.identity
-            ),
-        },
-    };
-    let stored = keys::find(gctx, &identity)?.with_context(|| {
-        format!(
-            "there is no key for `{identity}`\n\n\
-             help: make one with `cargo key new --sign-as {identity}`"
-        )
-    })?;
-    drop_print!(gctx, "{}", stored.key.public_armored());
-    Ok(())
+fn yes() -> Arg {
+    flag("yes", "Do it without asking")
 }
 
-fn identity(args: &ArgMatches, name: &str) -> CargoResult<Option<Identity>> {
-    let text = args.get_one::<String>(name);
+/// What `--sign-as` says.
+fn identity(args: &ArgMatches) -> cargo::CargoResult<Option<Identity>> {
+    let text = args.get_one::<String>("sign-as");
     Ok(text.map(|text| text.parse()).transpose()?)
+}
+
+/// The key that the user named, if any.
+fn named(args: &ArgMatches) -> Option<&str> {
+    args.get_one::<String>("KEY").map(String::as_str)
 }

@@ -11,13 +11,17 @@
 //! unsigned = "allow"               # "allow", "warn" or "deny": a release without a signature
 //! unsigned-publish = "allow"       # "allow" or "deny": publishing without a key
 //! identity = "github:octocat"      # who publishes from here
+//! key = "06408AA8"                 # with which key: the end of its fingerprint
+//! passphrase-command = ["pass", "show", "signing"]  # what prints the key's passphrase
 //!
 //! [signing.identities.corp]        # a provider of one's own
 //! keys = "https://git.corp.example/{user}.gpg"
 //! display = "Corp user @{user}"
+//! client-id = "Iv1.0123456789abcdef"  # for logging in there to publish a key
 //!
 //! [signing.registries.corp]        # per registry; crates.io as `crates-io`
 //! unsigned = "deny"
+//! identity = "corp:mona"           # who publishes there
 //! ```
 //!
 //! A key that is not known is an error: a misspelt setting would protect nobody.
@@ -86,9 +90,9 @@ impl Policy {
         user.append(&mut home_files);
 
         for place in &project {
-            if place.identity.is_some() {
+            for setting in place.publishers_own() {
                 gctx.shell().warn(format!(
-                    "`signing.identity` in {} is ignored: who publishes is not for a project to say\n\
+                    "`{setting}` in {} is ignored: who publishes is not for a project to say\n\
                      help: set it in `{}`",
                     place.origin,
                     gctx.diagnostic_home_config()
@@ -157,16 +161,54 @@ impl Policy {
         effective(&layers(&self.user), &layers(&self.project))
     }
 
-    /// Who publishes from here, where it is configured.
-    pub(super) fn identity(&self) -> CargoResult<Option<Identity>> {
+    /// Who publishes to `registry` from here, where it is configured: by the first place that says
+    /// so, of the registry or else of all.
+    pub(super) fn identity(&self, registry: Option<&RegistryId>) -> CargoResult<Option<Identity>> {
+        for place in &self.user {
+            let mut named = place.publishers.iter().filter(|(name, _)| {
+                let named = self.named.get(*name);
+                named.is_some_and(|n| registry.is_some_and(|registry| n.user.contains(registry)))
+            });
+            let found = match (named.next(), named.next(), &place.identity) {
+                (Some((one, first)), Some((other, second)), _) if first != second => bail!(
+                    "`signing.registries.{one}.identity` and `signing.registries.{other}.identity` \
+                     in {} differ, and `{one}` and `{other}` are the same registry",
+                    place.origin
+                ),
+                (Some((name, identity)), _, _) => {
+                    Some((format!("signing.registries.{name}.identity"), identity))
+                }
+                (None, _, Some(identity)) => Some(("signing.identity".to_owned(), identity)),
+                (None, _, None) => None,
+            };
+            if let Some((setting, text)) = found {
+                let context = || format!("invalid `{setting}` in {}", place.origin);
+                return text.parse().map(Some).with_context(context);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether who publishes may depend on the registry.
+    pub(super) fn has_publishers(&self) -> bool {
+        self.user.iter().any(|place| !place.publishers.is_empty())
+    }
+
+    /// The fingerprint, or its end, of the key that signs.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.user.iter().find_map(|place| place.key.as_deref())
+    }
+
+    /// The program that prints the passphrase of a key, with its arguments.
+    pub(super) fn passphrase_command(&self) -> Option<&[String]> {
         let mut places = self.user.iter();
-        places
-            .find_map(|place| Some((place, place.identity.as_ref()?)))
-            .map(|(place, text)| {
-                text.parse()
-                    .with_context(|| format!("invalid `signing.identity` in {}", place.origin))
-            })
-            .transpose()
+        places.find_map(|place| place.passphrase_command.as_deref())
+    }
+
+    /// By which name Consign is known to the provider `name`, for logging in there.
+    pub(super) fn client_id(&self, name: &str) -> Option<&str> {
+        let mut places = self.user.iter();
+        places.find_map(|place| place.identities.get(name)?.client_id.as_deref())
     }
 
     /// Everybody who may be asked for keys.
@@ -184,7 +226,10 @@ impl Policy {
 
     fn name_registries(&self, gctx: &GlobalContext) -> CargoResult<BTreeMap<String, Named>> {
         let places = self.user.iter().chain(&self.project);
-        let names = places.flat_map(|place| place.registries.keys().map(move |name| (place, name)));
+        let names = places.flat_map(|place| {
+            let names = place.registries.keys().chain(place.publishers.keys());
+            names.map(move |name| (place, name))
+        });
         let names: BTreeMap<&String, &Place> = names.map(|(place, name)| (name, place)).collect();
         let mut named = BTreeMap::new();
         if names.is_empty() {
@@ -246,6 +291,11 @@ fn registry_index<'f>(file: &'f CV, name: &str) -> Option<&'f str> {
 fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
     let mut providers = Providers::presets();
     let mut define = |place: &Place, name: &str, table: &ProviderTable| {
+        // What is built in stays as it is.
+        let says_no_more = table.keys.is_none() && table.display.is_none();
+        if says_no_more && table.client_id.is_some() && providers.get(name).is_some() {
+            return Ok(());
+        }
         let context = || format!("invalid `signing.identities.{name}` in {}", place.origin);
         let Some(keys) = &table.keys else {
             bail!(
@@ -256,7 +306,8 @@ fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
         };
         providers
             .define(name, keys, table.display.as_deref())
-            .with_context(context)
+            .with_context(context)?;
+        Ok(())
     };
     // The lowest rank first, so that a higher one replaces it.
     for place in user.iter().rev() {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use cargo_util_schemas::core::SourceKind;
 use consign_identity::Identity;
+use consign_identity::openpgp::SecretKey;
 use consign_policy::Effective;
 use consign_statement::vendored::LeftOut;
 use consign_statement::{Locator, PublicKey, RegistryId};
@@ -43,6 +44,8 @@ pub struct Signing {
     advice: Mutex<Option<String>>,
     /// What was said once and need not be said again.
     said: Mutex<HashSet<String>>,
+    /// The user's own keys that were opened, so that no passphrase is asked for twice.
+    opened: Mutex<Vec<Arc<SecretKey>>>,
     pub(super) answers: Answers,
 }
 
@@ -201,6 +204,19 @@ impl Signing {
             (Some(advice), 1) => anyhow::format_err!("{error}\n\nhelp: {advice}"),
             _ => error,
         }
+    }
+
+    /// The key whose public half is `key`, if it was opened in this command.
+    pub(super) fn opened(&self, key: &PublicKey) -> Option<Arc<SecretKey>> {
+        let opened = lock(&self.opened);
+        opened.iter().find(|open| open.public_key() == *key).cloned()
+    }
+
+    /// Keeps a key open until the command ends.
+    pub(super) fn keep_open(&self, key: SecretKey) -> Arc<SecretKey> {
+        let key = Arc::new(key);
+        lock(&self.opened).push(Arc::clone(&key));
+        key
     }
 
     /// Warns, once a command for everything that is said about `what`.

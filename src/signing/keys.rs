@@ -2,31 +2,63 @@
 //!
 //! A key is one file, `$CARGO_HOME/signing/keys/PROVIDER/USER/FINGERPRINT.asc`: an armored OpenPGP
 //! secret key, readable by its owner alone. The folders say whose it is, so a key that GnuPG made
-//! can be put there as it is.
+//! can be put there as it is. In CI it is an environment variable instead.
+//!
+//! ```text
+//!  choose ── OwnKeyOf ── unlock ──▶ SecretKey      publish::sign
+//!     ▲         │ ▲
+//!   files       │ └── end (retire, revoke)         cargo key
+//!  environment  └──── account (publish, withdraw)
+//! ```
+//!
+//! - here: where keys are kept, how one gets there, and which one a command means;
+//! - `choose`: which of them signs;
+//! - [`environment`]: the key in an environment variable;
+//! - `passphrase`: where the passphrase of a key comes from;
+//! - `end`: keys are retired and revoked;
+//! - `account`: keys are published at a provider, and withdrawn there;
+//! - `token`: by what right.
+
+mod account;
+mod choose;
+mod end;
+pub(super) mod environment;
+mod passphrase;
+mod token;
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
-use consign_identity::openpgp::{OsRng, SecretKey};
-use consign_identity::provider::Location;
+use consign_identity::openpgp::{KeyError, KeyState, OsRng, OwnKey, SecretKey};
+use consign_identity::provider::Provider;
+use zeroize::Zeroizing;
 
 use super::context::unix_now;
+use super::private_file;
+pub(super) use super::private_file::write as write_new_version;
 use crate::{CargoResult, GlobalContext};
+
+pub use self::account::{ByHand, How, Outcome, by_hand, publish, withdraw};
+pub(super) use self::choose::{Signer, any, signer};
+pub use self::choose::{Which, choose, signing};
+pub use self::end::{End, end};
+pub use self::passphrase::{Passphrase, new_passphrase};
 
 /// A key file is a few hundred bytes; what is longer than this is something else.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A signing key, and where it lies.
-pub struct StoredKey {
+/// One of the user's own keys, and whose it is.
+#[derive(Debug)]
+pub struct OwnKeyOf {
     /// Whose it is.
     pub identity: Identity,
     /// The key.
-    pub key: SecretKey,
-    /// Its file.
-    pub path: PathBuf,
+    pub key: OwnKey,
+    /// Its file; `None` of the key in the environment.
+    pub path: Option<PathBuf>,
 }
 
 /// Where a signing key lies, and whose it is.
@@ -37,80 +69,146 @@ pub struct KeyFile {
     pub path: PathBuf,
 }
 
-/// Makes a key for `identity` and stores it.
-///
-/// Fails where there is one already: which of two would sign is a question that this version does
-/// not ask.
-pub fn create(gctx: &GlobalContext, identity: &Identity) -> CargoResult<StoredKey> {
-    let policy = gctx.signing.policy(gctx)?;
-    let provider = policy
-        .providers()
-        .get(identity.provider())
-        .with_context(|| {
-            format!(
-                "no identity provider `{}` is known\n\n\
-             help: those that are: {}; one of your own is defined by `signing.identities.{}.keys`",
-                identity.provider(),
-                policy.providers().names().collect::<Vec<_>>().join(", "),
-                identity.provider()
-            )
-        })?;
-    provider.check_user(identity.user())?;
-    if let Some(found) = find(gctx, identity)? {
+/// What a key can still do, by its own word and the clock of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It signs; until then, if that is given, in Unix seconds.
+    Signs(Option<u64>),
+    /// Its time ended then.
+    Expired(u64),
+    /// Its owner stopped using it then.
+    Retired(u64),
+    /// Its owner withdrew it.
+    Revoked,
+    /// It never could.
+    Unfit,
+}
+
+impl OwnKeyOf {
+    /// What the key can still do.
+    pub fn life(&self) -> CargoResult<Life> {
+        Ok(match self.key.published().state {
+            KeyState::Good => Life::Signs(None),
+            KeyState::GoodUntil(end) if end <= unix_now()? => Life::Expired(end),
+            KeyState::GoodUntil(end) => Life::Signs(Some(end)),
+            KeyState::Retired(since) => Life::Retired(since),
+            KeyState::Revoked => Life::Revoked,
+            _ => Life::Unfit,
+        })
+    }
+
+    /// How messages call it.
+    pub fn describe(&self, gctx: &GlobalContext) -> CargoResult<String> {
+        let who = gctx.signing.policy(gctx)?.display(&self.identity);
+        Ok(format!("{} of {who}", self.key.fingerprint()))
+    }
+
+    /// Where it is, for messages.
+    fn place(&self) -> String {
+        match &self.path {
+            Some(path) => format!("`{}`", path.display()),
+            None => format!("the environment variable `{}`", environment::SECRET_KEY),
+        }
+    }
+}
+
+/// An error where no key can be made for `identity`: because there is one that signs.
+pub fn may_be_created(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
+    provider(gctx, identity)?;
+    let stored = read_all(gctx)?;
+    if let Some(found) = stored
+        .iter()
+        .find(|of| of.identity == *identity && matches!(of.life(), Ok(Life::Signs(_))))
+    {
         bail!(
             "there is a key for `{identity}` already, with the fingerprint {}\n\n\
-             help: `cargo key show {identity}` prints its public half",
+             help: `cargo key show {identity}` prints its public half, and `cargo key retire {identity}` \
+             makes room for a new one",
             found.key.fingerprint()
         );
     }
+    Ok(())
+}
+
+/// Makes a key for `identity`, under a passphrase where one is given, and stores it.
+pub fn create(
+    gctx: &GlobalContext,
+    identity: &Identity,
+    passphrase: Option<&Passphrase>,
+) -> CargoResult<OwnKeyOf> {
+    may_be_created(gctx, identity)?;
     let key = SecretKey::generate(identity, unix_now()?, OsRng)?;
+    let armored = match passphrase {
+        Some(passphrase) => key.to_armored_with(passphrase.as_bytes(), OsRng)?,
+        None => key.to_armored(),
+    };
+    store(gctx, identity, &armored)
+}
+
+/// Stores a key that another program made: an armored secret key, under a passphrase or not. Without
+/// an identity it is of the one that its User ID names.
+pub fn import(
+    gctx: &GlobalContext,
+    armored: &[u8],
+    identity: Option<&Identity>,
+) -> CargoResult<OwnKeyOf> {
+    let key = OwnKey::from_armored(armored).map_err(explained)?;
+    let identity = match (identity, key.identity()) {
+        (Some(identity), _) | (None, Some(identity)) => identity.clone(),
+        (None, None) => bail!(
+            "the key does not say whose it is\n\n\
+             help: say it with `--sign-as`, as in `--sign-as github:octocat`"
+        ),
+    };
+    provider(gctx, &identity)?;
+    if let Some(fault) = key.published().state.fault() {
+        return Err(explained(KeyError::Unfit(fault)));
+    }
+    for stored in read_all(gctx)? {
+        if stored.key.public_key() == key.public_key() && stored.identity == identity {
+            bail!(
+                "the key {} of `{identity}` is here already, in {}",
+                key.fingerprint(),
+                stored.place()
+            );
+        }
+    }
+    store(gctx, &identity, &key.to_armored())
+}
+
+/// The provider of `identity`, which must be known and could have such an account.
+fn provider<'g>(gctx: &'g GlobalContext, identity: &Identity) -> CargoResult<&'g Provider> {
+    let providers = gctx.signing.policy(gctx)?.providers();
+    let provider = providers.get(identity.provider()).with_context(|| {
+        format!(
+            "no identity provider `{}` is known\n\n\
+             help: those that are: {}; one of your own is defined by `signing.identities.{}.keys`",
+            identity.provider(),
+            providers.names().collect::<Vec<_>>().join(", "),
+            identity.provider()
+        )
+    })?;
+    provider.check_user(identity.user())?;
+    Ok(provider)
+}
+
+/// Writes a key file, and reads it back.
+fn store(
+    gctx: &GlobalContext,
+    identity: &Identity,
+    armored: &Zeroizing<String>,
+) -> CargoResult<OwnKeyOf> {
+    let key = OwnKey::from_armored(armored.as_bytes()).map_err(explained)?;
     let path = folder(gctx)
         .join(identity.provider())
         .join(identity.user())
         .join(format!("{}.asc", key.fingerprint()));
-    write_new_version(&path, key.to_armored().as_bytes())
-        .context("failed to store the signing key")?;
-    Ok(StoredKey {
+    private_file::write(&path, armored.as_bytes()).context("failed to store the signing key")?;
+    Ok(OwnKeyOf {
         identity: identity.clone(),
         key,
-        path,
+        path: Some(path),
     })
-}
-
-/// Where the public half of a key of `identity` has to go, as the rest of a sentence: the page on which
-/// its owner adds it by hand, or the address at which it is looked for.
-pub fn where_to_publish(gctx: &GlobalContext, identity: &Identity) -> CargoResult<String> {
-    let policy = gctx.signing.policy(gctx)?;
-    let Some(provider) = policy.providers().get(identity.provider()) else {
-        return Ok("where its provider looks for it".to_owned());
-    };
-    Ok(
-        match (provider.page(), provider.location(identity.user())?) {
-            (Some(page), _) => format!("at {page}"),
-            (None, Location::Url(url)) => format!("so that it is found at {url}"),
-            (None, Location::File(path)) => format!("as `{}`", path.display()),
-        },
-    )
-}
-
-/// The key of `identity`. An error where there is one that cannot be read, or more than one.
-pub fn find(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<StoredKey>> {
-    let mut files = files(gctx)?;
-    files.retain(|file| file.identity == *identity);
-    match files.as_slice() {
-        [] => Ok(None),
-        [file] => file.read().map(Some),
-        several => bail!(
-            "there are {} keys for `{identity}`, and no way to say which one signs\n\n\
-             help: leave one in `{}`",
-            several.len(),
-            several[0]
-                .path
-                .parent()
-                .unwrap_or(&several[0].path)
-                .display()
-        ),
-    }
 }
 
 /// The files of all keys, in order of their identities. None of them is read.
@@ -134,74 +232,34 @@ pub fn files(gctx: &GlobalContext) -> CargoResult<Vec<KeyFile>> {
     Ok(files)
 }
 
+/// All keys that are stored, in order of their identities.
+fn read_all(gctx: &GlobalContext) -> CargoResult<Vec<OwnKeyOf>> {
+    let files = files(gctx)?;
+    files.iter().map(KeyFile::read).collect()
+}
+
 impl KeyFile {
     /// Reads the key. An error names the file.
-    pub fn read(&self) -> CargoResult<StoredKey> {
-        Ok(StoredKey {
+    pub fn read(&self) -> CargoResult<OwnKeyOf> {
+        let read = || {
+            let text = private_file::read_secret(&self.path, MAX_FILE)?;
+            OwnKey::from_armored(&text).map_err(explained)
+        };
+        let context = || format!("failed to read the signing key `{}`", self.path.display());
+        Ok(OwnKeyOf {
             identity: self.identity.clone(),
-            key: read(&self.path)?,
-            path: self.path.clone(),
+            key: read().with_context(context)?,
+            path: Some(self.path.clone()),
         })
     }
 }
 
-fn read(path: &Path) -> CargoResult<SecretKey> {
-    let context = || format!("failed to read the signing key `{}`", path.display());
-    let metadata = fs::metadata(path).with_context(context)?;
-    if metadata.len() > MAX_FILE {
-        return Err(anyhow::format_err!("it has {} bytes", metadata.len())).with_context(context);
+/// A fault of a key with what to do about it.
+fn explained(error: KeyError) -> anyhow::Error {
+    match error.help() {
+        Some(help) => anyhow::format_err!("{error}\n\nhelp: {help}"),
+        None => error.into(),
     }
-    only_its_owners(path, &metadata).with_context(context)?;
-    let text = zeroize::Zeroizing::new(fs::read(path).with_context(context)?);
-    SecretKey::from_armored(&text).with_context(context)
-}
-
-#[cfg(unix)]
-fn only_its_owners(path: &Path, metadata: &fs::Metadata) -> CargoResult<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        bail!(
-            "it can be read by others (its mode is {mode:03o}, and should be 600)\n\n\
-             help: `chmod 600 {}`; if others had the chance to read it, make a new key",
-            path.display()
-        );
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn only_its_owners(_: &Path, _: &fs::Metadata) -> CargoResult<()> {
-    Ok(())
-}
-
-/// Writes a file that nobody but its owner can read, whole or not at all: to a temporary file in
-/// the same folder, flushed, and renamed.
-pub(super) fn write_new_version(path: &Path, content: &[u8]) -> CargoResult<()> {
-    let folder = path.parent().context("a file without a folder")?;
-    create_private(folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
-    // A temporary file has mode 0600 from its first moment.
-    let write = || {
-        let mut file = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(folder)?;
-        file.write_all(content)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        // The new name, too, must outlive a loss of power.
-        #[cfg(unix)]
-        fs::File::open(folder)?.sync_all()?;
-        Ok::<_, std::io::Error>(())
-    };
-    write().with_context(|| format!("failed to write `{}`", path.display()))
-}
-
-fn create_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn folder(gctx: &GlobalContext) -> PathBuf {

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use consign_policy::Level;
 use consign_statement::{Digest, Locator, Release, SignedFields, index, publish, tree};
 use crates_io::{NewCrate, NewCrateDependency};
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::archive::unpacked_limit;
 use super::context::{registry_id, unix_now};
-use super::keys::{self, StoredKey};
+use super::keys::{self, Signer};
 use crate::core::SourceId;
 use crate::{CargoResult, GlobalContext};
 
@@ -31,9 +31,14 @@ pub struct SignedRequest {
 /// Ends the command before anything is packaged where there is a key that cannot be used, or none and
 /// there must be one. A dry run only says the latter.
 pub fn can_sign(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
-    match signer(gctx)? {
-        Some(_) => Ok(()),
-        None => may_be_unsigned(gctx, dry_run),
+    // Who publishes may depend on the registry, which is not known yet.
+    let can_sign = match gctx.signing.policy(gctx)?.has_publishers() {
+        true => keys::any(gctx)?,
+        false => keys::signer(gctx, None)?.is_some(),
+    };
+    match can_sign {
+        true => Ok(()),
+        false => may_be_unsigned(gctx, dry_run),
     }
 }
 
@@ -44,7 +49,7 @@ pub fn sign(
     request: NewCrate,
     archive: &File,
 ) -> CargoResult<SignedRequest> {
-    let Some(signer) = signer(gctx)? else {
+    let Some(signer) = keys::signer(gctx, Some(&registry_id(registry)?))? else {
         return Ok(SignedRequest {
             request,
             fields: None,
@@ -60,38 +65,6 @@ pub fn sign(
         request,
         fields: Some(fields),
     })
-}
-
-/// The key that signs: that of the configured identity, or else the only one that there is.
-fn signer(gctx: &GlobalContext) -> CargoResult<Option<StoredKey>> {
-    if let Some(identity) = gctx.signing.policy(gctx)?.identity()? {
-        return match keys::find(gctx, &identity)? {
-            Some(key) => Ok(Some(key)),
-            None => bail!(
-                "there is no key for `{identity}`, which `signing.identity` says is publishing\n\n\
-                 help: make one with `cargo key new --sign-as {identity}`"
-            ),
-        };
-    }
-    let mut identities: Vec<_> = keys::files(gctx)?
-        .into_iter()
-        .map(|file| file.identity)
-        .collect();
-    identities.dedup();
-    match identities.as_slice() {
-        [] => Ok(None),
-        // Two keys of one identity are for `find` to refuse.
-        [one] => keys::find(gctx, one),
-        [first, ..] => {
-            let all: Vec<_> = identities.iter().map(ToString::to_string).collect();
-            bail!(
-                "there are several signing keys, for {}\n\n\
-                 help: say who is publishing, with `signing.identity = \"{first}\"` in `{}`",
-                all.join(", "),
-                gctx.diagnostic_home_config()
-            )
-        }
-    }
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
@@ -115,7 +88,7 @@ fn signed(
     registry: SourceId,
     request: &NewCrate,
     mut archive: &File,
-    signer: &StoredKey,
+    signer: &Signer,
 ) -> CargoResult<SignedFields> {
     archive.seek(SeekFrom::Start(0))?;
     let mut bytes = Vec::new();
@@ -130,13 +103,13 @@ fn signed(
     let locator = Locator::new(
         signer.identity.provider(),
         signer.identity.user(),
-        None,
+        signer.account,
         signer.key.public_key(),
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
     let time = time(gctx)?;
-    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
+    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &*signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
     consign_statement::verify(&Release::from_index(&line)?, &registry, &fields)

@@ -27,7 +27,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// `cargo key ARGS` as the user of a home.
-fn key<const N: usize>(world: &World, home: &Home, args: [&str; N]) -> Output {
+pub fn key<const N: usize>(world: &World, home: &Home, args: [&str; N]) -> Output {
     home.cargo(&consign(), world.sandbox.path())
         .args(["key"])
         .args(args)
@@ -139,7 +139,7 @@ fn nothing_to_show_is_said() {
 }
 
 /// What `cargo publish` of octocat says, which must fail.
-fn refused_to_publish(world: &World) -> String {
+pub fn refused_to_publish(world: &World) -> String {
     let folder = world.library("foo", "1.0.0").write();
     let output = world
         .octocat
@@ -221,48 +221,4 @@ fn key_file_that_is_no_key_is_not_used() {
         Caused by:
           it has 1048577 bytes
     "#]].assert_eq(&refused_to_publish(&world));
-}
-
-#[test]
-fn two_keys_of_one_identity_are_ambiguous() {
-    let world = World::new();
-    let file = key_file(&world.octocat, "octocat");
-    fs::copy(&file, file.with_file_name("another.asc")).unwrap();
-    expect![[r#"
-        error: there are 2 keys for `github:octocat`, and no way to say which one signs
-
-        help: leave one in `[SANDBOX]/homes/octocat/signing/keys/github/octocat`
-    "#]]
-    .assert_eq(&refused_to_publish(&world));
-}
-
-#[test]
-fn keys_of_two_identities_are_ambiguous_until_one_is_chosen() {
-    let world = World::new();
-    world.make_key(&world.octocat, "alice");
-    expect![[r#"
-        error: there are several signing keys, for github:alice, github:octocat
-
-        help: say who is publishing, with `signing.identity = "github:alice"` in `[SANDBOX]/homes/octocat/config.toml`
-    "#]].assert_eq(&refused_to_publish(&world));
-    world
-        .octocat
-        .add_config("[signing]\nidentity = \"github:alice\"");
-    world.publish(world.library("foo", "1.0.0"));
-    let line = world.registry.line("foo", "1.0.0");
-    assert_eq!(line["key_locator"]["user"], "alice");
-}
-
-#[test]
-fn identity_without_a_key_does_not_publish() {
-    let world = World::new();
-    world
-        .octocat
-        .add_config("[signing]\nidentity = \"github:alice\"");
-    expect![[r#"
-        error: there is no key for `github:alice`, which `signing.identity` says is publishing
-
-        help: make one with `cargo key new --sign-as github:alice`
-    "#]]
-    .assert_eq(&refused_to_publish(&world));
 }

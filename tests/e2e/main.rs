@@ -13,9 +13,14 @@
 
 mod accept;
 mod attacks;
+mod choosing;
 mod dropin;
+mod ended;
 mod fields;
+mod forge;
+mod imported;
 mod keys;
+mod passphrase;
 mod patches;
 mod policy;
 mod project;

@@ -2,7 +2,8 @@
 //! tried out.
 //!
 //! Nothing here is a stand-in. The cargos are real programs, stock and ours ([`program`]); the
-//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]);
+//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]), and
+//! published at a server that has the interface of a forge ([`ForgeServer`]);
 //! packages are files that are compiled ([`PackageBuilder`]). All of it lives in a [`Sandbox`], a
 //! temporary folder, where each user has a `CARGO_HOME` of his own ([`Home`]), and what is run there
 //! sees nothing of the machine's configuration ([`Run`]).
@@ -18,6 +19,7 @@
 )]
 
 mod archive;
+mod forge;
 mod home;
 mod keys;
 mod package;
@@ -25,8 +27,10 @@ pub mod program;
 mod registry;
 mod run;
 mod sandbox;
+mod terminal;
 
 pub use archive::crate_with_changed_file;
+pub use forge::{ACCOUNT, ForgeServer};
 pub use home::Home;
 pub use keys::{KeyServer, Reply};
 pub use package::PackageBuilder;
@@ -34,6 +38,7 @@ pub use program::{consign, registry_program, stock};
 pub use registry::{IMPORTER, Registry};
 pub use run::{Output, Run, normalised};
 pub use sandbox::Sandbox;
+pub use terminal::{Type, has_terminal};
 
 /// The name that [`Home::use_registry`] gives to a registry, and [`PackageBuilder`] uses.
 pub const REGISTRY: &str = "demo";

@@ -69,6 +69,11 @@ impl Run {
         self
     }
 
+    /// The command, and the folder of the test.
+    pub(crate) fn into_parts(self) -> (Command, PathBuf) {
+        (self.command, self.sandbox)
+    }
+
     /// Runs the command to its end.
     #[track_caller]
     pub fn run(mut self) -> Output {
@@ -110,7 +115,7 @@ pub struct Output {
     pub stdout: String,
     /// All of standard error.
     pub stderr: String,
-    sandbox: PathBuf,
+    pub(crate) sandbox: PathBuf,
 }
 
 impl Output {

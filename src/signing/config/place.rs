@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use consign_policy::Level;
 
+use crate::signing::keys::environment::{SECRET_KEY, SECRET_KEY_PASSPHRASE};
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};
 
@@ -19,6 +20,10 @@ pub(super) struct Place {
     pub(super) registries: BTreeMap<String, Level>,
     pub(super) unsigned_publish: Option<Level>,
     pub(super) identity: Option<String>,
+    /// Who publishes to the registries of these names.
+    pub(super) publishers: BTreeMap<String, String>,
+    pub(super) key: Option<String>,
+    pub(super) passphrase_command: Option<Vec<String>>,
     pub(super) identities: BTreeMap<String, ProviderTable>,
 }
 
@@ -27,6 +32,7 @@ pub(super) struct Place {
 pub(super) struct ProviderTable {
     pub(super) keys: Option<String>,
     pub(super) display: Option<String>,
+    pub(super) client_id: Option<String>,
 }
 
 impl Place {
@@ -61,6 +67,11 @@ impl Place {
                     place.unsigned_publish = Some(level);
                 }
                 "identity" => place.identity = Some(string(value, "signing.identity")?.to_owned()),
+                "key" => place.key = Some(string(value, "signing.key")?.to_owned()),
+                "passphrase-command" => {
+                    let words = value.string_list("signing.passphrase-command")?;
+                    place.passphrase_command = Some(words.into_iter().map(|w| w.0).collect());
+                }
                 "identities" => {
                     for (name, provider) in table(value, "signing.identities")? {
                         let at = format!("signing.identities.{name}");
@@ -77,7 +88,11 @@ impl Place {
                                     let level = level(value, &format!("{at}.unsigned"))?;
                                     place.registries.insert(name.to_owned(), level);
                                 }
-                                _ => return unknown(value, &at, key, &["unsigned"]),
+                                "identity" => {
+                                    let identity = string(value, &format!("{at}.identity"))?;
+                                    place.publishers.insert(name.to_owned(), identity.to_owned());
+                                }
+                                _ => return unknown(value, &at, key, &["unsigned", "identity"]),
                             }
                         }
                     }
@@ -87,6 +102,8 @@ impl Place {
                         "unsigned",
                         "unsigned-publish",
                         "identity",
+                        "key",
+                        "passphrase-command",
                         "identities",
                         "registries",
                     ];
@@ -107,6 +124,10 @@ impl Place {
             let Some(key) = name.strip_prefix(prefix) else {
                 continue;
             };
+            // A secret key and its passphrase, which are no settings and are never read as such.
+            if [SECRET_KEY, SECRET_KEY_PASSPHRASE].contains(&name) {
+                continue;
+            }
             let as_level = || {
                 value
                     .parse::<Level>()
@@ -123,11 +144,19 @@ impl Place {
                 place.unsigned_publish = Some(as_level()?);
             } else if key == "IDENTITY" {
                 place.identity = Some(value.to_owned());
+            } else if key == "PASSPHRASE_COMMAND" {
+                let words = value.split_whitespace().map(str::to_owned);
+                place.passphrase_command = Some(words.collect());
+            } else if let Some(registry) = strip(key, "REGISTRIES_", "_IDENTITY") {
+                place.publishers.insert(lower(registry), value.to_owned());
             } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
                 place.registries.insert(lower(registry), as_level()?);
             } else if let Some(provider) = strip(key, "IDENTITIES_", "_KEYS") {
                 let provider = place.identities.entry(lower(provider)).or_default();
                 provider.keys = Some(value.to_owned());
+            } else if let Some(provider) = strip(key, "IDENTITIES_", "_CLIENT_ID") {
+                let provider = place.identities.entry(lower(provider)).or_default();
+                provider.client_id = Some(value.to_owned());
             } else if let Some(provider) = strip(key, "IDENTITIES_", "_DISPLAY") {
                 let provider = place.identities.entry(lower(provider)).or_default();
                 provider.display = Some(value.to_owned());
@@ -140,6 +169,26 @@ impl Place {
         }
         place.origin = format!("the environment variable {}", origins.join(", "));
         Ok(place)
+    }
+
+    /// The settings in it that say who publishes, and how, which a project cannot.
+    pub(super) fn publishers_own(&self) -> Vec<String> {
+        let of_registry = |name: &String| format!("signing.registries.{name}.identity");
+        let of_provider = |(name, provider): (&String, &ProviderTable)| {
+            let setting = format!("signing.identities.{name}.client-id");
+            provider.client_id.as_ref().map(|_| setting)
+        };
+        let general = [
+            ("signing.identity", self.identity.is_some()),
+            ("signing.key", self.key.is_some()),
+            ("signing.passphrase-command", self.passphrase_command.is_some()),
+        ];
+        let general = general.into_iter().filter(|(_, there)| *there);
+        general
+            .map(|(setting, _)| setting.to_owned())
+            .chain(self.publishers.keys().map(of_registry))
+            .chain(self.identities.iter().filter_map(of_provider))
+            .collect()
     }
 }
 
@@ -155,7 +204,11 @@ impl ProviderTable {
                 "display" => {
                     provider.display = Some(string(value, &format!("{at}.display"))?.to_owned());
                 }
-                _ => return unknown(value, at, key, &["keys", "display"]),
+                "client-id" => {
+                    let client = string(value, &format!("{at}.client-id"))?;
+                    provider.client_id = Some(client.to_owned());
+                }
+                _ => return unknown(value, at, key, &["keys", "display", "client-id"]),
             }
         }
         Ok(provider)

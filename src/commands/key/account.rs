@@ -1,0 +1,162 @@
+//! Keys are published, and end.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use anyhow::bail;
+use cargo::signing::keys::{self, ByHand, End, How, Life, Outcome, OwnKeyOf, Which};
+use cargo::util::command_prelude::*;
+use cargo::{CargoResult, GlobalContext};
+
+use super::make::printing;
+use super::named;
+
+/// `cargo key publish`
+pub(super) fn publish(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    let of = keys::choose(gctx, named(args), Which::ThatSign)?;
+    if of.life()? == Life::Revoked {
+        bail!(
+            "the key {} is revoked: what would be published is that nobody may trust it\n\n\
+             help: `cargo key revoke` deletes it at its provider; `cargo key show` prints it, to be \
+             published by hand where it cannot be deleted",
+            of.key.fingerprint()
+        );
+    }
+    published(gctx, &of)
+}
+
+/// Publishes a key, and says what came of it.
+fn published(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
+    let key = of.describe(gctx)?;
+    match keys::publish(gctx, of)? {
+        Outcome::Published { how, page } => {
+            let status = match how {
+                How::Added => "Published",
+                How::AlreadyThere => "Unchanged",
+                How::Replaced => "Replaced",
+            };
+            let more = match how {
+                How::AlreadyThere => ": it is published already",
+                How::Added | How::Replaced => "",
+            };
+            gctx.shell()
+                .status(status, format!("signing key {key}{more}"))?;
+            gctx.shell()
+                .note(format!("it can be seen, and deleted, at {page}"))
+        }
+        Outcome::ByHand(by_hand) => by_hands(gctx, of, &by_hand),
+        Outcome::Deleted | Outcome::NotThere => Ok(()),
+    }
+}
+
+/// Prints a key that the user has to publish by hand, and says where.
+fn by_hands(gctx: &GlobalContext, of: &OwnKeyOf, by_hand: &ByHand) -> CargoResult<()> {
+    match by_hand {
+        ByHand::Page { .. } => {
+            cargo::drop_print!(gctx, "{}", of.key.public_armored());
+            gctx.shell()
+                .note(format!("there is no token to publish the key with\npublish it {by_hand}"))
+        }
+        ByHand::Address { .. } | ByHand::File(_) => {
+            let command = printing(&of.identity, by_hand);
+            gctx.shell().note(format!(
+                "the key is not published by this command\npublish it {by_hand}: `{command}` prints it"
+            ))
+        }
+    }
+}
+
+/// `cargo key retire`
+pub(super) fn retire(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    let of = keys::choose(gctx, named(args), Which::ThatSign)?;
+    if of.life()? == Life::Revoked {
+        bail!("the key {} is revoked already", of.key.fingerprint());
+    }
+    let of = ended(gctx, args, of, End::Retired)?;
+    published(gctx, &of)?;
+    gctx.shell().note(format!(
+        "nothing more is signed with it, and a build that sees that it is retired refuses what it signed: \
+         publish that again with another key\n\
+         a new key is made with `cargo key new --sign-as {}`",
+        of.identity
+    ))
+}
+
+/// `cargo key revoke`
+pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    let of = keys::choose(gctx, named(args), Which::NotRevoked)?;
+    let compromised = args.flag("compromised");
+    let of = ended(gctx, args, of, End::Revoked { compromised })?;
+    let key = of.describe(gctx)?;
+    match keys::withdraw(gctx, &of)? {
+        Outcome::Deleted => {
+            gctx.shell()
+                .status("Deleted", format!("signing key {key}, at its provider"))?;
+        }
+        Outcome::NotThere => {
+            gctx.shell()
+                .status("Unchanged", format!("signing key {key}: it is not published"))?;
+        }
+        Outcome::ByHand(ByHand::Page { list, .. }) => gctx.shell().warn(format!(
+            "there is no token to delete the key with, and until it is deleted what it signed is accepted\n\
+             help: delete it at {list}"
+        ))?,
+        Outcome::ByHand(by_hand) => gctx.shell().warn(format!(
+            "until the key is replaced or deleted where it is published, what it signed is accepted\n\
+             help: publish it again {by_hand}: `{}` prints it, now revoked",
+            printing(&of.identity, &by_hand)
+        ))?,
+        Outcome::Published { .. } => {}
+    }
+    gctx.shell().note(format!(
+        "a build that sees that it is gone refuses everything that it signed: publish that again with another key\n\
+         builds ask again when they resolve anew, and an older answer is older than `signing.max-key-age`\n\
+         a new key is made with `cargo key new --sign-as {}`",
+        of.identity
+    ))
+}
+
+/// Ends a key, after asking. One that has ended so already stays as it is.
+fn ended(
+    gctx: &GlobalContext,
+    args: &ArgMatches,
+    of: OwnKeyOf,
+    how: End,
+) -> CargoResult<OwnKeyOf> {
+    let key = of.describe(gctx)?;
+    let (verb, status, effect) = match how {
+        End::Retired => ("retire", "Retired", "nothing can be signed with it any more"),
+        End::Revoked { .. } => (
+            "revoke",
+            "Revoked",
+            "nothing that it signed is accepted any more",
+        ),
+    };
+    if how.is_reached(of.life()?) {
+        gctx.shell()
+            .status("Unchanged", format!("signing key {key}: it is {}", status.to_lowercase()))?;
+        return Ok(of);
+    }
+    if !args.flag("yes") {
+        let question = format!("{verb} the signing key {key}? {effect}, and it cannot be undone");
+        confirm(gctx, &question, verb)?;
+    }
+    let of = keys::end(gctx, of, how)?;
+    gctx.shell().status(status, format!("signing key {key}"))?;
+    Ok(of)
+}
+
+/// Asks a question that only "yes" answers.
+fn confirm(gctx: &GlobalContext, question: &str, verb: &str) -> CargoResult<()> {
+    let stdin = std::io::stdin();
+    if !(stdin.is_terminal() && std::io::stderr().is_terminal()) {
+        bail!("there is no terminal to ask whether to {verb} the key\n\nhelp: add `--yes` to do it without asking");
+    }
+    write!(gctx.shell().err(), "{question} [yes/no] ")?;
+    gctx.shell().err().flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => bail!("the key was not {verb}d"),
+    }
+}

@@ -1,0 +1,221 @@
+//! Keys at their provider: published, published anew, and withdrawn.
+//!
+//! At a forge that is done with a token, where there is one ([`super::token`]). Otherwise, and at
+//! providers that are a folder, a web server or a Web Key Directory, the user does it by hand, and is
+//! told where.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use consign_identity::Identity;
+use consign_identity::forge::{self, Forge, PublicHalf, Purpose, Withdrawn};
+use consign_identity::openpgp::OwnKey;
+use consign_identity::provider::{Location, Provider};
+use url::Url;
+
+use super::{OwnKeyOf, explained, folder, passphrase, provider, token};
+use crate::signing::context::unix_now;
+use crate::signing::net::Network;
+use crate::signing::private_file;
+use crate::{CargoResult, GlobalContext};
+
+/// What keys are called in a forge's list.
+const TITLE: &str = "Consign signing key";
+/// The file beside an identity's keys that has the number of its account.
+const ACCOUNT: &str = "account";
+
+/// What became of a key at its provider.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The account publishes it.
+    Published {
+        /// How it came to be there.
+        how: How,
+        /// Where its owner sees it, and can delete it.
+        page: Url,
+    },
+    /// The account does not publish it any more.
+    Deleted,
+    /// The account did not publish it.
+    NotThere,
+    /// There is no token, or no interface: it is for the user to do.
+    ByHand(ByHand),
+}
+
+/// How a key came to be at its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It was added.
+    Added,
+    /// It was there as it is.
+    AlreadyThere,
+    /// It was there, without what its owner says of it now.
+    Replaced,
+}
+
+/// Where the user publishes a key by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHand {
+    /// On a page of the provider's.
+    Page {
+        /// Where a key is added.
+        add: Url,
+        /// Where keys are seen and deleted.
+        list: Url,
+    },
+    /// So that it is found at this address.
+    Address {
+        /// The address.
+        url: Url,
+        /// Whether the key is there in binary form, and not as text.
+        binary: bool,
+    },
+    /// As this file.
+    File(PathBuf),
+}
+
+impl fmt::Display for ByHand {
+    /// The rest of a sentence that begins with "publish it".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ByHand::Page { add, .. } => write!(f, "at {add}"),
+            ByHand::Address { url, .. } => write!(f, "so that it is found at {url}"),
+            ByHand::File(path) => write!(f, "as `{}`", path.display()),
+        }
+    }
+}
+
+/// Where the public half of a key of `identity` is published by hand.
+pub fn by_hand(gctx: &GlobalContext, identity: &Identity) -> CargoResult<ByHand> {
+    let provider = provider(gctx, identity)?;
+    Ok(match (provider.page(), provider.page_of_keys()) {
+        (Some(add), Some(list)) => ByHand::Page { add, list },
+        _ => match provider.location(identity.user())? {
+            Location::File(path) => ByHand::File(path),
+            Location::Url(url) => {
+                // A Web Key Directory, and nobody else, has no template.
+                let binary = provider.keys().is_none();
+                ByHand::Address { url, binary }
+            }
+        },
+    })
+}
+
+/// Publishes the public half of a key, as it is now.
+pub fn publish(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
+    at_forge(gctx, of, Purpose::Publish, |forge, right| {
+        let armored = of.key.public_armored();
+        let half = PublicHalf {
+            armored: &armored,
+            key: of.key.published(),
+        };
+        let user = of.identity.user();
+        let prove = |text: &str| proof(gctx, of, text).map_err(|error| format!("{error:#}"));
+        let published = forge.publish(user, &right.token, half, TITLE, &prove)?;
+        let (published, how) = match published.how {
+            forge::How::Added => (published, How::Added),
+            forge::How::AlreadyThere => (published, How::AlreadyThere),
+            forge::How::Outdated => {
+                // What may be asked of the key is made sure of before it is deleted there.
+                let opened = opened(gctx, of)?;
+                let prove = |text: &str| sign(&opened, text).map_err(|error| format!("{error:#}"));
+                let replaced = forge.replace(user, &right.token, half, TITLE, &prove)?;
+                (replaced, How::Replaced)
+            }
+        };
+        remember_number(gctx, &of.identity, published.account.get())?;
+        let page = published.page;
+        Ok(Outcome::Published { how, page })
+    })
+}
+
+/// Deletes a key at its provider.
+pub fn withdraw(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
+    at_forge(gctx, of, Purpose::Withdraw, |forge, right| {
+        let fingerprint = of.key.fingerprint();
+        let withdrawn = forge.withdraw(of.identity.user(), &right.token, fingerprint)?;
+        Ok(match withdrawn {
+            Withdrawn::Deleted => Outcome::Deleted,
+            Withdrawn::NotThere => Outcome::NotThere,
+        })
+    })
+}
+
+/// Does something at the forge of a key's identity, where it is one and there is a token.
+fn at_forge(
+    gctx: &GlobalContext,
+    of: &OwnKeyOf,
+    purpose: Purpose,
+    act: impl FnOnce(Forge<'_>, &token::Right) -> CargoResult<Outcome>,
+) -> CargoResult<Outcome> {
+    let provider: &Provider = provider(gctx, &of.identity)?;
+    let by_hand = || by_hand(gctx, &of.identity).map(Outcome::ByHand);
+    if gctx.offline_flag().is_some() {
+        return by_hand();
+    }
+    let network = Network::new(gctx)?;
+    let Some(forge) = Forge::of(provider, &network) else {
+        return by_hand();
+    };
+    match token::find(gctx, provider, forge, purpose)? {
+        Some(right) => act(forge, &right).with_context(|| {
+            let what = match purpose {
+                Purpose::Withdraw | Purpose::WithdrawSsh => "delete",
+                Purpose::Publish | Purpose::PublishSsh => "publish",
+            };
+            let key = of.key.fingerprint();
+            format!("failed to {what} the key {key} with {}", right.from)
+        }),
+        None => by_hand(),
+    }
+}
+
+/// A signature over what the provider set, by the key.
+fn proof(gctx: &GlobalContext, of: &OwnKeyOf, text: &str) -> CargoResult<String> {
+    sign(&opened(gctx, of)?, text)
+}
+
+fn sign(key: &OwnKey, text: &str) -> CargoResult<String> {
+    let signature = key.detached_signature(text.as_bytes(), unix_now()?);
+    signature.map_err(explained)
+}
+
+/// The same key, open.
+fn opened(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<OwnKey> {
+    let copy = OwnKeyOf {
+        identity: of.identity.clone(),
+        key: OwnKey::from_armored(of.key.to_armored().as_bytes())?,
+        path: of.path.clone(),
+    };
+    Ok(passphrase::open(gctx, copy)?.key)
+}
+
+/// Keeps the number of an account, which the provider itself gave.
+fn remember_number(gctx: &GlobalContext, identity: &Identity, number: u64) -> CargoResult<()> {
+    let path = number_file(gctx, identity);
+    private_file::write(&path, format!("{number}\n").as_bytes())
+        .context("failed to store the number of the account")
+}
+
+/// The number of the account of `identity`, where it was learnt when a key was published.
+pub(in super::super) fn number(
+    gctx: &GlobalContext,
+    identity: &Identity,
+) -> CargoResult<Option<u64>> {
+    let path = number_file(gctx, identity);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read.with_context(|| format!("failed to read `{}`", path.display()))?,
+    };
+    let number = text.trim().parse();
+    let number = number.with_context(|| format!("`{}` is not a number", path.display()))?;
+    Ok(Some(number))
+}
+
+fn number_file(gctx: &GlobalContext, identity: &Identity) -> PathBuf {
+    folder(gctx)
+        .join(identity.provider())
+        .join(identity.user())
+        .join(ACCOUNT)
+}

@@ -1,0 +1,198 @@
+//! Keys are published at a forge, and deleted there.
+
+use std::fs;
+
+use consign_identity::openpgp::{KeyState, read_public};
+use consign_testbed::{ACCOUNT, ForgeServer, Home, Output, Run, Type, consign, has_terminal};
+use expect_test::expect;
+use serde_json::json;
+
+use crate::World;
+
+const TOKEN: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+
+/// A world in which octocat's account is at a forge, with a key that is not published.
+struct AtForge {
+    forge: ForgeServer,
+    home: Home,
+    world: World,
+}
+
+impl AtForge {
+    fn new() -> AtForge {
+        let world = World::new();
+        let forge = ForgeServer::start("octocat", TOKEN);
+        let table = format!("[signing.identities.github]\nhost = \"http://{}\"", forge.host());
+        let at_forge = AtForge {
+            home: world.sandbox.home("at-forge"),
+            world,
+            forge,
+        };
+        at_forge.home.add_config(&table);
+        let registry = &at_forge.world.registry;
+        at_forge.home.use_registry(registry, Some(&registry.token("octocat")));
+        at_forge.key(["new", "--sign-as", "github:octocat"]).run().succeeded();
+        at_forge
+    }
+
+    /// `cargo key ARGS`, without a token.
+    fn key<const N: usize>(&self, args: [&str; N]) -> Run {
+        let run = self.home.cargo(&consign(), self.world.sandbox.path());
+        // No tool of the machine's, which may have a token of its owner's.
+        run.args(["key"]).args(args).env("PATH", "/usr/bin:/bin")
+    }
+
+    /// `cargo key ARGS` with the account's token in the environment.
+    fn with_token<const N: usize>(&self, args: [&str; N]) -> Output {
+        let output = self.key(args).env("GH_TOKEN", TOKEN).run();
+        assert!(!output.stderr.contains(TOKEN) && !output.stdout.contains(TOKEN));
+        output
+    }
+
+    /// The state in which the account publishes its keys.
+    fn published(&self) -> Vec<KeyState> {
+        let keys = self.forge.keys();
+        let keys = keys.iter().flat_map(|key| read_public(key.as_bytes()).unwrap());
+        keys.map(|key| key.state).collect()
+    }
+}
+
+#[test]
+fn key_is_published_once() {
+    let at = AtForge::new();
+    let output = at.with_token(["publish"]).succeeded().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert_eq!(at.published(), [KeyState::Good]);
+    let again = at.with_token(["publish"]).succeeded().normalised();
+    expect![[r#""#]].assert_eq(&again.stderr);
+    assert_eq!(at.published(), [KeyState::Good]);
+}
+
+#[test]
+fn number_that_the_forge_gave_goes_into_the_locator() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    let folder = at.world.library("foo", "1.0.0").write();
+    let run = at.home.cargo(&consign(), &folder);
+    run.args(["publish", "--no-verify"]).run().succeeded();
+    let line = at.world.registry.line("foo", "1.0.0");
+    assert_eq!(line["key_locator"]["account"], ACCOUNT);
+}
+
+#[test]
+fn without_a_token_the_key_is_printed_with_the_page_for_it() {
+    let at = AtForge::new();
+    let output = at.key(["publish"]).run().succeeded().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert!(output.stdout.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"));
+    assert_eq!(at.forge.requests(), [""; 0]);
+}
+
+#[test]
+fn token_of_the_forges_own_tool_serves() {
+    let at = AtForge::new();
+    let tools = at.world.sandbox.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let host = at.forge.host();
+    let script = format!(
+        "#!/bin/sh\ntest \"$*\" = \"auth token --hostname {host}\" && test -z \"$CARGO_SIGNING_KEY\" && echo {TOKEN}\n"
+    );
+    fs::write(tools.join("gh"), script).unwrap();
+    crate::keys::set_mode(&tools.join("gh"), 0o755);
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    at.key(["publish"]).env("PATH", path).run().succeeded();
+    assert_eq!(at.published(), [KeyState::Good]);
+}
+
+#[test]
+fn wrong_token_publishes_nothing_and_is_not_shown() {
+    let at = AtForge::new();
+    let output = at.key(["publish"]).env("GITHUB_TOKEN", "ghp_wrong").run().failed();
+    expect![[r#""#]].assert_eq(&output.normalised().stderr);
+    assert_eq!(at.published(), []);
+}
+
+#[test]
+fn token_of_another_account_publishes_nothing() {
+    let at = AtForge::new();
+    at.key(["new", "--sign-as", "github:alice"]).run().succeeded();
+    let output = at.with_token(["publish", "github:alice"]).failed();
+    expect![[r#""#]].assert_eq(&output.normalised().stderr);
+    assert_eq!(at.published(), []);
+}
+
+#[test]
+fn retired_key_takes_the_place_of_the_good_one() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    let output = at.with_token(["retire", "--yes"]).succeeded().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
+}
+
+#[test]
+fn key_that_was_retired_while_the_forge_was_away_is_published_later() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    at.forge.close();
+    let output = at.with_token(["retire", "--yes"]).failed().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert_eq!(at.published(), []);
+    at.forge.open();
+    at.with_token(["publish"]).succeeded();
+    assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
+}
+
+#[test]
+fn revoked_key_is_deleted() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    let output = at.with_token(["revoke", "--yes"]).succeeded().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert_eq!(at.published(), []);
+    let again = at.with_token(["revoke", "--yes"]).succeeded().normalised();
+    expect![[r#""#]].assert_eq(&again.stderr);
+}
+
+#[test]
+fn without_a_token_a_revoked_key_is_not_said_to_be_gone() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    let output = at.key(["revoke", "--yes"]).run().succeeded().normalised();
+    expect![[r#""#]].assert_eq(&output.stderr);
+    assert_eq!(at.published(), [KeyState::Good]);
+    // Later, with one.
+    at.with_token(["revoke", "--yes"]).succeeded();
+    assert_eq!(at.published(), []);
+}
+
+#[test]
+fn token_comes_by_the_device_flow_where_a_client_is_configured() {
+    if !has_terminal() {
+        return;
+    }
+    let at = AtForge::new();
+    let publish = |client: &str| {
+        let variable = "CARGO_SIGNING_IDENTITIES_GITHUB_CLIENT_ID";
+        at.key(["publish"]).env(variable, client).on_terminal(&[])
+    };
+    at.forge.device_flow([
+        json!({"error": "authorization_pending"}),
+        json!({"error": "access_denied"}),
+    ]);
+    let denied = publish("Iv1.0123456789abcdef").failed().normalised();
+    expect![[r#""#]].assert_eq(&denied.stdout);
+    at.forge.device_flow([
+        json!({"access_token": TOKEN, "token_type": "bearer", "scope": "read:user"}),
+    ]);
+    let fewer = publish("Iv1.0123456789abcdef").failed().normalised();
+    expect![[r#""#]].assert_eq(&fewer.stdout);
+    assert_eq!(at.published(), []);
+    at.forge.device_flow([
+        json!({"access_token": TOKEN, "token_type": "bearer", "scope": "write:gpg_key"}),
+    ]);
+    let given = publish("Iv1.0123456789abcdef").succeeded();
+    assert!(!given.stdout.contains(TOKEN));
+    expect![[r#""#]].assert_eq(&given.normalised().stdout);
+    assert_eq!(at.published(), [KeyState::Good]);
+}

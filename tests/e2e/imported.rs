@@ -1,0 +1,164 @@
+//! Keys that other programs made, and ours in other programs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use consign_testbed::Home;
+use expect_test::expect;
+
+use crate::World;
+use crate::keys::{key, set_mode};
+
+/// The system's GnuPG, with a folder of its own.
+pub struct Gnupg {
+    home: PathBuf,
+}
+
+impl Gnupg {
+    /// `None` where there is none, which is said.
+    pub fn new(world: &World) -> Option<Gnupg> {
+        let home = world.sandbox.path().join("g");
+        fs::create_dir(&home).unwrap();
+        set_mode(&home, 0o700);
+        if Command::new("gpg").arg("--version").output().is_err() {
+            eprintln!("skipped: there is no gpg");
+            return None;
+        }
+        Some(Gnupg { home })
+    }
+
+    /// What `gpg ARGS` prints, given `input`, with this passphrase for all keys.
+    pub fn run(&self, passphrase: &str, args: &[&str], input: &str) -> String {
+        let mut child = Command::new("gpg")
+            .args(["--batch", "--quiet", "--yes", "--pinentry-mode", "loopback"])
+            .args(["--passphrase", passphrase])
+            .args(args)
+            .env("GNUPGHOME", &self.home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "gpg {args:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Gnupg {
+    fn drop(&mut self) {
+        let _ = Command::new("gpgconf")
+            .args(["--kill", "all"])
+            .env("GNUPGHOME", &self.home)
+            .status();
+    }
+}
+
+/// A home that publishes as octocat and has no key yet.
+fn without_key(world: &World) -> Home {
+    let home = world.sandbox.home("gnupg");
+    home.use_registry(&world.registry, Some(&world.registry.token("octocat")));
+    home.use_keys(&world.keys);
+    home
+}
+
+#[test]
+fn key_that_gnupg_made_signs_a_release_that_is_accepted() {
+    let world = World::new();
+    let Some(gpg) = Gnupg::new(&world) else { return };
+    let new = ["--quick-generate-key", "octocat@example.org", "ed25519", "sign", "never"];
+    gpg.run("", &new, "");
+    let file = world.sandbox.path().join("secret.asc");
+    fs::write(&file, gpg.run("", &["--armor", "--export-secret-keys"], "")).unwrap();
+    let home = without_key(&world);
+    let path = file.to_str().unwrap();
+    let unnamed = key(&world, &home, ["import", path]).failed().normalised();
+    expect![[r#""#]].assert_eq(&unnamed.stderr);
+    let imported = key(&world, &home, ["import", path, "--sign-as", "github:octocat"]);
+    expect![[r#""#]].assert_eq(&imported.succeeded().normalised().stderr);
+    let again = key(&world, &home, ["import", path, "--sign-as", "github:octocat"]);
+    expect![[r#""#]].assert_eq(&again.failed().normalised().stderr);
+
+    world.keys.publish("octocat", &gpg.run("", &["--armor", "--export"], ""));
+    let folder = world.library("foo", "1.0.0").write();
+    let run = home.cargo(&consign_testbed::consign(), &folder);
+    run.args(["publish", "--no-verify"]).run().succeeded();
+    let app = world.app();
+    world.cargo(&app, ["build", "--require-signatures"]).succeeded();
+}
+
+#[test]
+fn key_under_a_passphrase_of_gnupgs_is_taken_over_as_it_is() {
+    let world = World::new();
+    let Some(gpg) = Gnupg::new(&world) else { return };
+    let new = ["--quick-generate-key", "octocat@example.org", "ed25519", "sign", "never"];
+    gpg.run("secret", &new, "");
+    let secret = gpg.run("secret", &["--armor", "--export-secret-keys"], "");
+    let home = without_key(&world);
+    let import = home.cargo(&consign_testbed::consign(), world.sandbox.path());
+    import
+        .args(["key", "import", "-", "--sign-as", "github:octocat"])
+        .stdin(secret)
+        .run()
+        .succeeded();
+    let list = key(&world, &home, ["list"]).succeeded().stdout;
+    assert!(list.ends_with("passphrase\n"), "{list}");
+    home.add_config("[signing]\npassphrase-command = [\"echo\", \"secret\"]");
+    let folder = world.library("foo", "1.0.0").write();
+    let run = home.cargo(&consign_testbed::consign(), &folder);
+    run.args(["publish", "--no-verify"]).run().succeeded();
+}
+
+#[test]
+fn key_that_is_exported_is_taken_by_gnupg() {
+    let world = World::new();
+    let Some(gpg) = Gnupg::new(&world) else { return };
+    let exported = key(&world, &world.octocat, ["export"]).succeeded();
+    expect![[r#""#]].assert_eq(&exported.clone().normalised().stderr);
+    gpg.run("", &["--import"], &exported.stdout);
+    let listed = gpg.run("", &["--with-colons", "--list-secret-keys"], "");
+    let fingerprint = world.secret_key().fingerprint().to_string();
+    assert!(listed.contains(&fingerprint), "{listed}");
+    let back = gpg.run("", &["--armor", "--export-secret-keys"], "");
+    let home = world.sandbox.home("again");
+    let import = home.cargo(&consign_testbed::consign(), world.sandbox.path());
+    // The key says itself whose it is.
+    import.args(["key", "import", "-"]).stdin(back).run().succeeded();
+    let list = key(&world, &home, ["list"]).succeeded().stdout;
+    assert!(list.starts_with(&format!("github:octocat  {fingerprint}  ")), "{list}");
+}
+
+#[test]
+fn secret_key_is_not_printed_to_a_terminal() {
+    if !consign_testbed::has_terminal() {
+        return;
+    }
+    let world = World::new();
+    let export = |args: &[&str]| {
+        let run = world.octocat.cargo(&consign_testbed::consign(), world.sandbox.path());
+        run.args(["key", "export"]).args(args).on_terminal(&[])
+    };
+    expect![[r#""#]].assert_eq(&export(&[]).failed().normalised().stdout);
+    let forced = export(&["--force"]).succeeded().stdout;
+    assert!(forced.contains("-----BEGIN PGP PRIVATE KEY BLOCK-----"));
+}
+
+#[test]
+fn what_is_no_secret_key_is_not_imported() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    let mut told = String::new();
+    let public = world.secret_key().public_armored();
+    let secret = world.secret_key().to_armored();
+    for input in ["", "hello", &public, &format!("{}{}", &*secret, &*secret)] {
+        let run = home.cargo(&consign_testbed::consign(), world.sandbox.path());
+        let run = run.args(["key", "import", "-", "--sign-as", "github:octocat"]);
+        told += &run.stdin(input).run().failed().stderr;
+    }
+    told += &key(&world, &home, ["import", "no-such-file"]).failed().normalised().stderr;
+    expect![[r#""#]].assert_eq(&told);
+    assert!(!home.path().join("signing").exists());
+}
