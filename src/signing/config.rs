@@ -11,9 +11,11 @@
 //! unsigned = "allow"               # "allow", "warn" or "deny": a release without a signature
 //! unsigned-publish = "allow"       # "allow" or "deny": publishing without a key
 //! identity = "github:octocat"      # who publishes from here
+//! max-key-age = "7 days"           # how old what a provider said may be when resolving anew
 //!
-//! [signing.identities.corp]        # a provider of one's own
-//! keys = "https://git.corp.example/{user}.gpg"
+//! [signing.identities.corp]        # a provider of one's own: a forge, or where its keys are (`keys`)
+//! kind = "gitlab"
+//! host = "https://git.corp.example"
 //! display = "Corp user @{user}"
 //!
 //! [signing.registries.corp]        # per registry; crates.io as `crates-io`
@@ -25,6 +27,7 @@
 mod place;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
@@ -36,6 +39,9 @@ use self::place::{Place, ProviderTable};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};
+
+/// How old a remembered answer may be when the resolver is at work, where nothing else is configured.
+const MAX_KEY_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the `[signing]` tables of all places come to.
 #[derive(Debug)]
@@ -86,9 +92,17 @@ impl Policy {
         user.append(&mut home_files);
 
         for place in &project {
-            if place.identity.is_some() {
+            let settings = [
+                ("identity", place.identity.is_some(), "who publishes"),
+                (
+                    "max-key-age",
+                    place.max_key_age.is_some(),
+                    "when a provider is asked again",
+                ),
+            ];
+            for (setting, _, what) in settings.iter().filter(|(_, is_set, _)| *is_set) {
                 gctx.shell().warn(format!(
-                    "`signing.identity` in {} is ignored: who publishes is not for a project to say\n\
+                    "`signing.{setting}` in {} is ignored: {what} is not for a project to say\n\
                      help: set it in `{}`",
                     place.origin,
                     gctx.diagnostic_home_config()
@@ -169,6 +183,12 @@ impl Policy {
             .transpose()
     }
 
+    /// How old a remembered answer may be when the resolver is at work.
+    pub(super) fn max_key_age(&self) -> Duration {
+        let configured = self.user.iter().find_map(|place| place.max_key_age);
+        configured.unwrap_or(MAX_KEY_AGE)
+    }
+
     /// Everybody who may be asked for keys.
     pub fn providers(&self) -> &Providers {
         &self.providers
@@ -247,15 +267,8 @@ fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
     let mut providers = Providers::presets();
     let mut define = |place: &Place, name: &str, table: &ProviderTable| {
         let context = || format!("invalid `signing.identities.{name}` in {}", place.origin);
-        let Some(keys) = &table.keys else {
-            bail!(
-                "`signing.identities.{name}` in {} has no `keys`\n\n\
-                 help: say where its users' keys are, as in `keys = \"https://HOST/{{user}}.gpg\"`",
-                place.origin
-            );
-        };
         providers
-            .define(name, keys, table.display.as_deref())
+            .define_as(name, &table.definition())
             .with_context(context)
     };
     // The lowest rank first, so that a higher one replaces it.

@@ -2,7 +2,7 @@
 //! tried out.
 //!
 //! Nothing here is a stand-in. The cargos are real programs, stock and ours ([`program`]); the
-//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]);
+//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]), or HTTPS with an [`Authority`] of the test's own;
 //! packages are files that are compiled ([`PackageBuilder`]). All of it lives in a [`Sandbox`], a
 //! temporary folder, where each user has a `CARGO_HOME` of his own ([`Home`]), and what is run there
 //! sees nothing of the machine's configuration ([`Run`]).
@@ -18,6 +18,7 @@
 )]
 
 mod archive;
+mod authority;
 mod home;
 mod keys;
 mod package;
@@ -27,6 +28,7 @@ mod run;
 mod sandbox;
 
 pub use archive::crate_with_changed_file;
+pub use authority::Authority;
 pub use home::Home;
 pub use keys::{KeyServer, Reply};
 pub use package::PackageBuilder;

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use consign_identity::provider::Definition;
 use consign_policy::Level;
 
-use crate::util::context::{ConfigValue as CV, Definition};
+use crate::core::gc::parse_time_span;
+use crate::util::context::{ConfigValue as CV, Definition as Source};
 use crate::{CargoResult, GlobalContext};
 
 /// What one place says.
@@ -19,12 +22,15 @@ pub(super) struct Place {
     pub(super) registries: BTreeMap<String, Level>,
     pub(super) unsigned_publish: Option<Level>,
     pub(super) identity: Option<String>,
+    pub(super) max_key_age: Option<Duration>,
     pub(super) identities: BTreeMap<String, ProviderTable>,
 }
 
 /// One `[signing.identities.NAME]`.
 #[derive(Debug, Default)]
 pub(super) struct ProviderTable {
+    pub(super) kind: Option<String>,
+    pub(super) host: Option<String>,
     pub(super) keys: Option<String>,
     pub(super) display: Option<String>,
 }
@@ -33,7 +39,7 @@ impl Place {
     /// Reads a `[signing]` table. `file` is the file that it is in.
     pub(super) fn read(signing: &CV, file: &Path) -> CargoResult<Place> {
         let origin = match signing.definition() {
-            Definition::Cli(None) => "the command line".to_owned(),
+            Source::Cli(None) => "the command line".to_owned(),
             other => format!("`{other}`"),
         };
         let mut place = Place {
@@ -44,7 +50,7 @@ impl Place {
             match key {
                 "require-signatures" => {
                     place.require = value.boolean("signing.require-signatures")?.0;
-                    if place.require && matches!(value.definition(), Definition::Cli(None)) {
+                    if place.require && matches!(value.definition(), Source::Cli(None)) {
                         place.origin = "`--require-signatures`".to_owned();
                     }
                 }
@@ -61,6 +67,12 @@ impl Place {
                     place.unsigned_publish = Some(level);
                 }
                 "identity" => place.identity = Some(string(value, "signing.identity")?.to_owned()),
+                "max-key-age" => {
+                    let name = "signing.max-key-age";
+                    let age = parse_time_span(string(value, name)?)
+                        .with_context(|| format!("invalid `{name}` in {}", value.definition()))?;
+                    place.max_key_age = Some(age);
+                }
                 "identities" => {
                     for (name, provider) in table(value, "signing.identities")? {
                         let at = format!("signing.identities.{name}");
@@ -87,6 +99,7 @@ impl Place {
                         "unsigned",
                         "unsigned-publish",
                         "identity",
+                        "max-key-age",
                         "identities",
                         "registries",
                     ];
@@ -123,14 +136,18 @@ impl Place {
                 place.unsigned_publish = Some(as_level()?);
             } else if key == "IDENTITY" {
                 place.identity = Some(value.to_owned());
+            } else if key == "MAX_KEY_AGE" {
+                let age = parse_time_span(value)
+                    .with_context(|| format!("invalid environment variable `{name}`"))?;
+                place.max_key_age = Some(age);
             } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
                 place.registries.insert(lower(registry), as_level()?);
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_KEYS") {
+            } else if let Some((provider, setting)) = PROVIDER_SETTINGS.iter().find_map(|name| {
+                let suffix = format!("_{}", name.to_ascii_uppercase());
+                Some((strip(key, "IDENTITIES_", &suffix)?, name))
+            }) {
                 let provider = place.identities.entry(lower(provider)).or_default();
-                provider.keys = Some(value.to_owned());
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_DISPLAY") {
-                let provider = place.identities.entry(lower(provider)).or_default();
-                provider.display = Some(value.to_owned());
+                provider.set(setting, value.to_owned());
             } else {
                 bail!(
                     "unknown environment variable `{name}`: there is no such setting of `signing`"
@@ -143,22 +160,46 @@ impl Place {
     }
 }
 
+/// The settings of `[signing.identities.NAME]`.
+const PROVIDER_SETTINGS: [&str; 4] = ["kind", "host", "keys", "display"];
+
 impl ProviderTable {
     fn read(value: &CV, at: &str, file: &Path) -> CargoResult<ProviderTable> {
         let mut provider = ProviderTable::default();
         for (key, value) in table(value, at)? {
-            match key {
-                "keys" => {
-                    let keys = string(value, &format!("{at}.keys"))?;
-                    provider.keys = Some(absolute(keys, file));
-                }
-                "display" => {
-                    provider.display = Some(string(value, &format!("{at}.display"))?.to_owned());
-                }
-                _ => return unknown(value, at, key, &["keys", "display"]),
+            if !PROVIDER_SETTINGS.contains(&key) {
+                return unknown(value, at, key, &PROVIDER_SETTINGS);
             }
+            let text = string(value, &format!("{at}.{key}"))?;
+            provider.set(
+                key,
+                match key {
+                    "keys" => absolute(text, file),
+                    _ => text.to_owned(),
+                },
+            );
         }
         Ok(provider)
+    }
+
+    /// Sets one of [`PROVIDER_SETTINGS`].
+    fn set(&mut self, setting: &str, value: String) {
+        let place = match setting {
+            "kind" => &mut self.kind,
+            "host" => &mut self.host,
+            "keys" => &mut self.keys,
+            _ => &mut self.display,
+        };
+        *place = Some(value);
+    }
+
+    pub(super) fn definition(&self) -> Definition<'_> {
+        Definition {
+            kind: self.kind.as_deref(),
+            host: self.host.as_deref(),
+            keys: self.keys.as_deref(),
+            display: self.display.as_deref(),
+        }
     }
 }
 
