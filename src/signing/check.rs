@@ -136,14 +136,14 @@ pub(super) fn rule(gctx: &GlobalContext, source: SourceId, required: &Effective)
     }
 }
 
-/// One warning for each provider that could not be asked.
+/// One warning for each host that could not be asked.
 pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoResult<()> {
     let Finding::Unchecked { signer, why, .. } = finding else {
         return Ok(());
     };
     let warning = report::unanswered(signer, why);
-    let provider = signer.provider().to_owned();
-    gctx.signing.warn_once(gctx, provider, warning)
+    let host = gctx.signing.answers.host(signer);
+    gctx.signing.warn_once(gctx, host, warning)
 }
 
 /// `None` where there is no signature to be checked.

@@ -13,9 +13,11 @@
 //! identity = "github:octocat"      # who publishes from here
 //! key = "06408AA8"                 # with which key: the end of its fingerprint
 //! passphrase-command = ["pass", "show", "signing"]  # what prints the key's passphrase
+//! max-key-age = "7 days"           # how old what a provider said may be when resolving anew
 //!
-//! [signing.identities.corp]        # a provider of one's own
-//! keys = "https://git.corp.example/{user}.gpg"
+//! [signing.identities.corp]        # a provider of one's own: a forge, or where its keys are (`keys`)
+//! kind = "gitlab"
+//! host = "https://git.corp.example"
 //! display = "Corp user @{user}"
 //! client-id = "Iv1.0123456789abcdef"  # for logging in there to publish a key
 //!
@@ -29,6 +31,7 @@
 mod place;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
@@ -40,6 +43,9 @@ use self::place::{Place, ProviderTable};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};
+
+/// How old a remembered answer may be when the resolver is at work, where nothing else is configured.
+const MAX_KEY_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the `[signing]` tables of all places come to.
 #[derive(Debug)]
@@ -90,9 +96,13 @@ impl Policy {
         user.append(&mut home_files);
 
         for place in &project {
-            for setting in place.publishers_own() {
+            let publishers = place.publishers_own().into_iter();
+            let publishers = publishers.map(|setting| (setting, "who publishes"));
+            let age = place.max_key_age.map(|_| "max-key-age".to_owned());
+            let age = age.map(|setting| (setting, "when a provider is asked again"));
+            for (setting, what) in publishers.chain(age) {
                 gctx.shell().warn(format!(
-                    "`{setting}` in {} is ignored: who publishes is not for a project to say\n\
+                    "`signing.{setting}` in {} is ignored: {what} is not for a project to say\n\
                      help: set it in `{}`",
                     place.origin,
                     gctx.diagnostic_home_config()
@@ -211,6 +221,12 @@ impl Policy {
         places.find_map(|place| place.identities.get(name)?.client_id.as_deref())
     }
 
+    /// How old a remembered answer may be when the resolver is at work.
+    pub(super) fn max_key_age(&self) -> Duration {
+        let configured = self.user.iter().find_map(|place| place.max_key_age);
+        configured.unwrap_or(MAX_KEY_AGE)
+    }
+
     /// Everybody who may be asked for keys.
     pub fn providers(&self) -> &Providers {
         &self.providers
@@ -291,23 +307,13 @@ fn registry_index<'f>(file: &'f CV, name: &str) -> Option<&'f str> {
 fn providers(user: &[Place], project: &[Place]) -> CargoResult<Providers> {
     let mut providers = Providers::presets();
     let mut define = |place: &Place, name: &str, table: &ProviderTable| {
-        // What is built in stays as it is.
-        let says_no_more = table.keys.is_none() && table.display.is_none();
-        if says_no_more && table.client_id.is_some() && providers.get(name).is_some() {
+        if table.defines_nothing() && providers.get(name).is_some() {
             return Ok(());
         }
         let context = || format!("invalid `signing.identities.{name}` in {}", place.origin);
-        let Some(keys) = &table.keys else {
-            bail!(
-                "`signing.identities.{name}` in {} has no `keys`\n\n\
-                 help: say where its users' keys are, as in `keys = \"https://HOST/{{user}}.gpg\"`",
-                place.origin
-            );
-        };
         providers
-            .define(name, keys, table.display.as_deref())
-            .with_context(context)?;
-        Ok(())
+            .define_as(name, &table.definition())
+            .with_context(context)
     };
     // The lowest rank first, so that a higher one replaces it.
     for place in user.iter().rev() {

@@ -5,37 +5,41 @@
 //! - once for each identity in one command, all of them side by side;
 //! - not at all where the remembered answer has the key in question. A key that it does not have
 //!   is new, and asked about once;
-//! - again where the remembered answer is older than [`MAX_AGE`] and the resolver is at work, which
-//!   goes to the network anyway. So a key that its owner deleted is found out, and a locked build
-//!   asks nobody.
+//! - again where the remembered answer is older than `signing.max-key-age` and the resolver is at
+//!   work, which goes to the network anyway. So a key that its owner deleted is found out, and a
+//!   locked build asks nobody. The host is told what it answered then, and need not say it again;
+//! - never of a host that did not answer in this command.
 //!
-//! Answers are kept in `$CARGO_HOME/signing/answers`, under a digest of the address that was asked:
-//! a name that is later given to another address does not inherit its answers. The network is used as
-//! the user's own configuration says, whatever a project's files say of proxies and certificates. `$CARGO_HOME/signing`
-//! is no cache. What is in it must not come from elsewhere.
+//! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
+//! command, in [`memory`]. The network is [`net`](super::net)'s.
 
-use std::collections::{BTreeMap, HashMap};
+mod known;
+mod memory;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer};
-use consign_identity::provider::{Location, Provider};
-use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
-use consign_statement::{Digest, PublicKey, SignedFields};
-use curl::easy::Easy;
-use curl::multi::{EasyHandle, Multi};
+use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
+use consign_identity::provider::{Location, Question, When};
+use consign_identity::transport::{Headers, Method, Request, Response};
+use consign_policy::{KeyAnswer, Unanswered};
+use consign_statement::{PublicKey, SignedFields};
+use url::Url;
+use zeroize::Zeroizing;
 
+use self::known::{Asked, Known, Place};
+use super::config::Policy;
 use super::context::{lock, unix_now};
-use crate::util::network::http::http_handle;
+use super::net::{Failure, Network, Transfers};
+use super::report;
 use crate::{CargoResult, GlobalContext};
 
-/// How old a remembered answer may be when the resolver is at work.
-const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long all the asking of one command may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// How many questions are asked at a time.
@@ -46,34 +50,29 @@ const AT_A_TIME: usize = 16;
 pub(super) enum Freshness {
     /// It will: this is no new resolution.
     AsStored,
-    /// It will if it is not older than [`MAX_AGE`].
+    /// It will if it is not older than `signing.max-key-age`.
     Resolving,
 }
 
 /// What providers answered, in this command and before it.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    known: Mutex<HashMap<Identity, Known>>,
+pub(super) struct Answers(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<Identity, Known>,
+    /// Hosts that did not answer in this command, and how.
+    silent_hosts: HashMap<String, Silence>,
     /// How long this command has waited for answers.
-    waited: Mutex<Duration>,
+    waited: Duration,
 }
 
-/// An answer that said something, and when it was given.
+/// No answer, of a host that will not be asked again.
 #[derive(Debug, Clone)]
-struct Remembered {
-    asked: u64,
-    answer: Answer,
-}
-
-/// What is known of one identity.
-#[derive(Debug, Clone)]
-struct Known {
-    /// The last answer that said something.
-    remembered: Option<Remembered>,
-    /// Why nothing was learnt in this command, and from which address.
-    failed: Option<Unanswered>,
-    /// Whether it was asked in this command, and so will not be again.
-    asked: bool,
+struct Silence {
+    /// There is no such host.
+    no_such_host: bool,
+    why: NoAnswer,
 }
 
 impl Answers {
@@ -86,133 +85,326 @@ impl Answers {
         freshness: Freshness,
     ) -> CargoResult<()> {
         let policy = gctx.signing.policy(gctx)?;
-        let now = unix_now()?;
-        let mut questions = BTreeMap::new();
-        let mut known = lock(&self.known);
+        let mut keys: BTreeMap<&Identity, Vec<PublicKey>> = BTreeMap::new();
         for (identity, key) in wanted {
-            let place = policy
-                .providers()
-                .get(identity.provider())
-                .ok_or_else(|| Unanswered::NoProvider(identity.provider().to_owned()))
-                .and_then(|provider| match provider.location(identity.user()) {
-                    Ok(location) => Ok((provider, location)),
-                    Err(invalid) => Err(Unanswered::Failed(invalid.to_string())),
-                });
-            let (provider, location) = match place {
-                Ok(place) => place,
-                Err(why) => {
-                    let nothing = Known {
-                        remembered: None,
-                        failed: Some(why),
-                        asked: true,
-                    };
-                    known.insert(identity.clone(), nothing);
-                    continue;
-                }
-            };
-            let entry = known.entry(identity.clone()).or_insert_with(|| Known {
-                remembered: recall(gctx, &location),
-                failed: None,
-                asked: false,
-            });
-            let will_do = entry.remembered.as_ref().is_some_and(|last| {
-                let age = Duration::from_secs(now.saturating_sub(last.asked));
-                last.answer.find(key).is_some()
-                    && (freshness == Freshness::AsStored || age <= MAX_AGE)
-            });
-            if !will_do && !entry.asked {
-                questions.insert(identity.clone(), (provider, location));
+            keys.entry(identity).or_default().push(*key);
+        }
+        // Whoever comes second wants the same answers, and waits for them here.
+        let state = &mut *lock(&self.0);
+        for identity in keys.keys().copied() {
+            if !state.known.contains_key(identity) {
+                let known = know(gctx, policy, identity);
+                state.known.insert(identity.clone(), known);
             }
         }
-        drop(known);
+        let mut asking = Asking {
+            gctx,
+            keys,
+            freshness,
+            max_age: policy.max_key_age(),
+            now: unix_now()?,
+            deadline: Instant::now() + TIME_LIMIT.saturating_sub(state.waited),
+            waiting: VecDeque::new(),
+            state,
+        };
+        asking.ask()?;
+        asking.say_what_is_old()
+    }
 
+    /// Whether `identity` publishes the key that signed, and whether it counts, by what was
+    /// [fetched](Self::fetch).
+    pub(super) fn key(&self, identity: &Identity, fields: &SignedFields) -> KeyAnswer {
+        match lock(&self.0).known.get(identity) {
+            Some(known) => known.key(fields),
+            None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
+        }
+    }
+
+    /// The host that answers for `identity`, or else the name of its provider.
+    pub(super) fn host(&self, identity: &Identity) -> String {
+        let state = lock(&self.0);
+        let places = state.known.get(identity).map(|known| &known.places);
+        match places {
+            Some(Ok(places)) if !places.is_empty() => host(places[0].question.location()),
+            _ => identity.provider().to_owned(),
+        }
+    }
+}
+
+/// What is known of an identity before anybody is asked in this command.
+fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> Known {
+    let Some(provider) = policy.providers().get(identity.provider()) else {
+        let name = identity.provider().to_owned();
+        return Known {
+            places: Err(Unanswered::NoProvider(name)),
+        };
+    };
+    let place = |question: Question| Place {
+        remembered: memory::recall(gctx, question.location()),
+        question,
+        asked: Asked::NotYet,
+    };
+    Known {
+        places: match provider.questions(identity.user()) {
+            Ok(questions) => Ok(questions.into_iter().map(place).collect()),
+            Err(invalid) => Err(Unanswered::Failed(invalid.to_string())),
+        },
+    }
+}
+
+/// One round of questions.
+struct Asking<'a> {
+    gctx: &'a GlobalContext,
+    /// The keys that are looked for.
+    keys: BTreeMap<&'a Identity, Vec<PublicKey>>,
+    freshness: Freshness,
+    max_age: Duration,
+    now: u64,
+    deadline: Instant,
+    /// Who is to be asked about next, and which place.
+    waiting: VecDeque<(&'a Identity, usize)>,
+    state: &'a mut State,
+}
+
+impl<'a> Asking<'a> {
+    fn ask(&mut self) -> CargoResult<()> {
+        let identities: Vec<&'a Identity> = self.keys.keys().copied().collect();
+        for identity in identities {
+            self.go_on(identity);
+        }
+        self.ask_nearby()?;
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let network = Network::new(self.gctx)?;
         let begun = Instant::now();
-        let left = TIME_LIMIT.saturating_sub(*lock(&self.waited));
-        let answers = ask_all(gctx, &questions, begun + left)?;
-        *lock(&self.waited) += begun.elapsed();
-        let mut known = lock(&self.known);
-        for (identity, answer) in answers {
-            let (Some(entry), Some((_, location))) =
-                (known.get_mut(&identity), questions.get(&identity))
-            else {
-                continue;
-            };
-            entry.asked = true;
-            match answer {
-                Answer::NoAnswer(NoAnswer::Offline) => entry.failed = Some(Unanswered::Offline),
-                Answer::NoAnswer(why) => {
-                    let why = format!("`{}`: {why}", address(location));
-                    entry.failed = Some(Unanswered::Failed(why));
+        let result = self.ask_over(&network);
+        self.state.waited += begun.elapsed();
+        result
+    }
+
+    /// Asks what needs no network, and for what the network may not be used.
+    fn ask_nearby(&mut self) -> CargoResult<()> {
+        let offline = self.gctx.offline_flag().is_some();
+        let mut remote = VecDeque::new();
+        while let Some((identity, index)) = self.waiting.pop_front() {
+            let question = self.place(identity, index)?.question.clone();
+            match question.location() {
+                Location::File(path) => {
+                    let answer = read_file(&question, path);
+                    self.learn(identity, index, answer, Validators::default())?;
                 }
-                // Says nothing about keys: what is remembered of the account stays as it was.
-                Answer::NoSuchAccount if entry.remembered.is_some() => {}
-                answer => {
-                    // Whoever cannot remember asks again: on a disk that cannot be written to, say.
-                    if let Err(error) = remember(gctx, location, now, &answer) {
-                        gctx.shell().warn(format!("{error:#}"))?;
+                Location::Url(_) if offline => {
+                    let answer = Answer::NoAnswer(NoAnswer::Offline);
+                    self.learn(identity, index, answer, Validators::default())?;
+                }
+                Location::Url(_) => remote.push_back((identity, index)),
+            }
+        }
+        self.waiting = remote;
+        Ok(())
+    }
+
+    fn ask_over(&mut self, network: &Network) -> CargoResult<()> {
+        let mut transfers = Transfers::over(network);
+        let mut under_way = HashMap::new();
+        let mut number = 0;
+        while !self.waiting.is_empty() || transfers.len() > 0 {
+            while transfers.len() < AT_A_TIME
+                && let Some((identity, index)) = self.waiting.pop_front()
+            {
+                let Some(request) = request(self.place(identity, index)?) else {
+                    continue;
+                };
+                let left = self.deadline.saturating_duration_since(Instant::now());
+                if let Some(silence) = self.silence(&request.url) {
+                    self.meet(identity, index, silence)?;
+                } else if left.is_zero() {
+                    let why = "there was no time left to ask".to_owned();
+                    let answer = Answer::NoAnswer(NoAnswer::Unreachable(why));
+                    self.learn(identity, index, answer, Validators::default())?;
+                } else {
+                    transfers.start(number, &request, left)?;
+                    under_way.insert(number, (identity, index));
+                    number += 1;
+                }
+            }
+            for (number, result) in transfers.finish()? {
+                let Some((identity, index)) = under_way.remove(&number) else {
+                    continue;
+                };
+                match result {
+                    Ok(response) => self.hear(identity, index, &response)?,
+                    Err(Failure { no_such_host, why }) => {
+                        let silence = Silence {
+                            no_such_host,
+                            why: NoAnswer::Unreachable(why),
+                        };
+                        let host = host(self.place(identity, index)?.question.location());
+                        self.state.silent_hosts.insert(host, silence.clone());
+                        self.meet(identity, index, silence)?;
                     }
-                    entry.remembered = Some(Remembered { asked: now, answer });
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether `identity` publishes the key that signed, and whether it counts, by what was
-    /// [fetched](Self::fetch).
-    pub(super) fn key(&self, identity: &Identity, fields: &SignedFields) -> KeyAnswer {
-        let known = lock(&self.known);
-        let Some(known) = known.get(identity) else {
-            return KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned()));
-        };
-        let remembered = known.remembered.as_ref().map(|last| &last.answer);
-        let found = remembered.and_then(|answer| answer.find(fields.locator.key()));
-        match (found, remembered, &known.failed) {
-            (Some(key), _, _) => match key.check(fields.signature.time) {
-                Ok(()) => KeyAnswer::Published,
-                Err(fault) => KeyAnswer::Withdrawn(Withdrawn::Fault(fault)),
-            },
-            // What is remembered is older than the key may be.
-            (None, _, Some(why)) => KeyAnswer::Unanswered(why.clone()),
-            (None, Some(Answer::NoSuchAccount), None) => {
-                KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount)
+    fn silence(&self, url: &Url) -> Option<Silence> {
+        self.state.silent_hosts.get(&origin(url)).cloned()
+    }
+
+    /// What a host answered.
+    fn hear(
+        &mut self,
+        identity: &'a Identity,
+        index: usize,
+        response: &Response,
+    ) -> CargoResult<()> {
+        let Response {
+            status,
+            headers,
+            body,
+        } = response;
+        let place = self.place(identity, index)?;
+        // "The same as then", to a question that said what was answered then.
+        if *status == 304
+            && let Some(last) = &place.remembered
+            && last.validators().headers().next().is_some()
+        {
+            let (answer, validators) = (last.clone().into_answer(), last.validators().clone());
+            return self.learn(identity, index, answer, validators);
+        }
+        let answer = place.question.read(*status, headers, body);
+        if let Answer::NoAnswer(why) = &answer
+            && is_of_the_host(why)
+        {
+            let host = host(place.question.location());
+            let silence = Silence {
+                no_such_host: false,
+                why: why.clone(),
+            };
+            self.state.silent_hosts.insert(host, silence);
+        }
+        self.learn(identity, index, answer, Validators::of(headers))
+    }
+
+    /// No answer came from a host, and none will.
+    fn meet(&mut self, identity: &'a Identity, index: usize, silence: Silence) -> CargoResult<()> {
+        let next = self.places(identity)?.get(index + 1);
+        let instead = next.is_some_and(|next| next.question.when() == When::NoSuchHost);
+        if silence.no_such_host && instead {
+            self.place(identity, index)?.asked = Asked::NoSuchHost;
+            self.go_on(identity);
+            return Ok(());
+        }
+        let answer = Answer::NoAnswer(silence.why);
+        self.learn(identity, index, answer, Validators::default())
+    }
+
+    /// Takes note of an answer, and goes on to what it leaves open.
+    fn learn(
+        &mut self,
+        identity: &'a Identity,
+        index: usize,
+        answer: Answer,
+        validators: Validators,
+    ) -> CargoResult<()> {
+        let (gctx, now) = (self.gctx, self.now);
+        let place = self.place(identity, index)?;
+        place.asked = match answer {
+            Answer::NoAnswer(why) => Asked::Failed(why),
+            // Says nothing about keys: what is remembered of the account stays as it was.
+            Answer::NoSuchAccount if place.remembered.is_some() => Asked::Answered,
+            answer => {
+                let answer = Cached::new(now, &answer)
+                    .context("an answer that says something can be kept")?
+                    .with_validators(validators);
+                // Whoever cannot remember asks again: on a disk that cannot be written to, say.
+                if let Err(error) = memory::remember(gctx, place.question.location(), &answer) {
+                    gctx.shell().warn(format!("{error:#}"))?;
+                }
+                place.remembered = Some(answer);
+                Asked::Answered
             }
-            (None, Some(_), None) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
-            (None, None, None) => {
-                KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned()))
+        };
+        self.go_on(identity);
+        Ok(())
+    }
+
+    /// Puts the next question about `identity` in the queue, if there is one.
+    fn go_on(&mut self, identity: &'a Identity) {
+        let is_old = |answer: &Cached| self.is_old(answer.asked());
+        let next = match (self.state.known.get(identity), self.keys.get(identity)) {
+            (Some(known), Some(keys)) => known.next(keys, is_old),
+            _ => None,
+        };
+        self.waiting.extend(next.map(|index| (identity, index)));
+    }
+
+    fn is_old(&self, asked: u64) -> bool {
+        self.freshness == Freshness::Resolving && self.age(asked) > self.max_age
+    }
+
+    fn age(&self, asked: u64) -> Duration {
+        Duration::from_secs(self.now.saturating_sub(asked))
+    }
+
+    /// Tells of answers that are used for want of newer ones, once for each host.
+    fn say_what_is_old(&self) -> CargoResult<()> {
+        for (identity, keys) in &self.keys {
+            let known = self.state.known.get(*identity);
+            let relied_upon = known.and_then(|known| known.relied_upon(keys));
+            if let Some((question, why, asked)) = relied_upon
+                && self.is_old(asked)
+            {
+                let what = format!("old answers: {}", host(question.location()));
+                let warning = report::old_answer(identity, why, self.age(asked));
+                self.gctx.signing.warn_once(self.gctx, what, warning)?;
             }
         }
+        Ok(())
+    }
+
+    fn places(&mut self, identity: &Identity) -> CargoResult<&mut Vec<Place>> {
+        let known = self.state.known.get_mut(identity);
+        known
+            .and_then(|known| known.places.as_mut().ok())
+            .context("an identity that is asked about is known")
+    }
+
+    fn place(&mut self, identity: &Identity, index: usize) -> CargoResult<&mut Place> {
+        let place = self.places(identity)?.get_mut(index);
+        place.context("a place that is asked is known")
     }
 }
 
-type Questions<'p> = BTreeMap<Identity, (&'p Provider, Location)>;
+/// Whether it is the host that does not answer, and not only to this question.
+fn is_of_the_host(why: &NoAnswer) -> bool {
+    matches!(
+        why,
+        NoAnswer::Limited { .. } | NoAnswer::Status(429 | 500..)
+    )
+}
 
-fn ask_all(
-    gctx: &GlobalContext,
-    questions: &Questions<'_>,
-    deadline: Instant,
-) -> CargoResult<HashMap<Identity, Answer>> {
-    let mut answers = HashMap::new();
-    let mut urls = Vec::new();
-    for (identity, (provider, location)) in questions {
-        match location {
-            Location::File(path) => {
-                answers.insert(identity.clone(), read_file(provider, path));
-            }
-            Location::Url(_) if gctx.offline_flag().is_some() => {
-                answers.insert(identity.clone(), Answer::NoAnswer(NoAnswer::Offline));
-            }
-            Location::Url(url) => urls.push((identity, *provider, url)),
-        }
-    }
-    if !urls.is_empty() {
-        download(gctx, &urls, deadline, &mut answers)?;
-    }
-    Ok(answers)
+/// What is sent to ask at a place, where that is a URL. The host hears what it answered before.
+fn request(place: &Place) -> Option<Request> {
+    let Location::Url(url) = place.question.location() else {
+        return None;
+    };
+    let last = place.remembered.iter();
+    let headers = last.flat_map(|last| last.validators().headers());
+    let headers = headers.map(|(name, value)| (name, Zeroizing::new(value.to_owned())));
+    Some(Request {
+        method: Method::Get,
+        url: url.clone(),
+        headers: headers.collect(),
+        body: Zeroizing::default(),
+    })
 }
 
 /// The folder says as much as a web server does: no file is no such account.
-fn read_file(provider: &Provider, path: &Path) -> Answer {
+fn read_file(question: &Question, path: &Path) -> Answer {
     let unreachable =
         |error: std::io::Error| Answer::NoAnswer(NoAnswer::Unreachable(error.to_string()));
     // A folder that is not there is not one in which the file is missing.
@@ -228,127 +420,20 @@ fn read_file(provider: &Provider, path: &Path) -> Answer {
     };
     let mut body = Vec::new();
     match file.take(MAX_BODY as u64 + 1).read_to_end(&mut body) {
-        Ok(_) => provider.read(200, &body),
+        Ok(_) => question.read(200, &Headers::default(), &body),
         Err(error) => unreachable(error),
     }
 }
 
-/// A question that is being asked.
-struct Transfer {
-    handle: EasyHandle,
-    index: usize,
-    body: Arc<Mutex<Vec<u8>>>,
-}
-
-fn download(
-    gctx: &GlobalContext,
-    urls: &[(&Identity, &Provider, &url::Url)],
-    deadline: Instant,
-    answers: &mut HashMap<Identity, Answer>,
-) -> CargoResult<()> {
-    // A project that could name a proxy and a certificate authority could answer for everyone.
-    let own = gctx.signing.outside_projects(gctx)?;
-    let multi = Multi::new();
-    let mut waiting = (0..urls.len()).rev().collect::<Vec<_>>();
-    let mut running: HashMap<usize, Transfer> = HashMap::new();
-    // A host that did not answer one question is not asked the next.
-    let mut failed_hosts: HashMap<String, String> = HashMap::new();
-
-    while !waiting.is_empty() || !running.is_empty() {
-        while running.len() < AT_A_TIME
-            && let Some(index) = waiting.pop()
-        {
-            let (identity, _, url) = urls[index];
-            let left = deadline.saturating_duration_since(Instant::now());
-            let too_late = left
-                .is_zero()
-                .then(|| "there was no time left to ask".to_owned());
-            if let Some(why) = failed_hosts.get(&host(url)).cloned().or(too_late) {
-                let answer = Answer::NoAnswer(NoAnswer::Unreachable(why));
-                answers.insert(identity.clone(), answer);
-                continue;
-            }
-            tracing::trace!("asking `{url}`");
-            let body = Arc::new(Mutex::new(Vec::new()));
-            let mut easy = http_handle(&own)?;
-            question(&mut easy, url, left, Arc::clone(&body))?;
-            let mut handle = multi.add(easy)?;
-            handle.set_token(index)?;
-            running.insert(
-                index,
-                Transfer {
-                    handle,
-                    index,
-                    body,
-                },
-            );
-        }
-        multi.perform()?;
-        let mut done = Vec::new();
-        multi.messages(|message| {
-            let result = message
-                .token()
-                .ok()
-                .and_then(|index| Some((index, running.get(&index)?)))
-                .and_then(|(index, at)| Some((index, message.result_for(&at.handle)?)));
-            done.extend(result);
-        });
-        for (index, result) in done {
-            let Some(Transfer {
-                handle,
-                index,
-                body,
-            }) = running.remove(&index)
-            else {
-                continue;
-            };
-            let mut easy = multi.remove(handle)?;
-            let (identity, provider, url) = urls[index];
-            let body = std::mem::take(&mut *lock(&body));
-            let answer = if body.len() > MAX_BODY {
-                Answer::NoAnswer(NoAnswer::TooLarge { limit: MAX_BODY })
-            } else if let Err(error) = result {
-                let why = match easy.take_error_buf() {
-                    Some(more) => format!("{} ({more})", error.description()),
-                    None => error.description().to_owned(),
-                };
-                failed_hosts.insert(host(url), why.clone());
-                Answer::NoAnswer(NoAnswer::Unreachable(why))
-            } else {
-                provider.read(easy.response_code()?, &body)
-            };
-            answers.insert(identity.clone(), answer);
-        }
-        if !running.is_empty() {
-            multi.wait(&mut [], Duration::from_millis(250))?;
-        }
+/// Who answers at a location: scheme, host and port, or the folder.
+fn host(location: &Location) -> String {
+    match location {
+        Location::Url(url) => origin(url),
+        Location::File(path) => path.parent().unwrap_or(path).display().to_string(),
     }
-    Ok(())
 }
 
-/// Makes `easy` ask `url` for at most `time`, and collect the body up to one byte more than is read.
-fn question(
-    easy: &mut Easy,
-    url: &url::Url,
-    time: Duration,
-    body: Arc<Mutex<Vec<u8>>>,
-) -> CargoResult<()> {
-    easy.url(url.as_str())?;
-    easy.get(true)?;
-    easy.timeout(time)?;
-    // What another address says is not what this provider says.
-    easy.follow_location(false)?;
-    easy.write_function(move |data| {
-        let mut body = lock(&body);
-        let room = (MAX_BODY + 1).saturating_sub(body.len());
-        body.extend_from_slice(&data[..data.len().min(room)]);
-        // Fewer bytes than came end the transfer.
-        Ok(data.len().min(room))
-    })?;
-    Ok(())
-}
-
-fn host(url: &url::Url) -> String {
+fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
@@ -357,50 +442,5 @@ fn address(location: &Location) -> String {
     match location {
         Location::Url(url) => url.as_str().to_owned(),
         Location::File(path) => path.display().to_string(),
-    }
-}
-
-/// The file in which the answer of a location is kept.
-fn path(gctx: &GlobalContext, location: &Location) -> PathBuf {
-    gctx.home()
-        .as_path_unlocked()
-        .join("signing/answers")
-        .join(format!("{}.json", Digest::of(address(location).as_bytes())))
-}
-
-/// The remembered answer. One that cannot be read is none, and is asked for again.
-fn recall(gctx: &GlobalContext, location: &Location) -> Option<Remembered> {
-    // A folder is at hand whenever it is needed.
-    if matches!(location, Location::File(_)) {
-        return None;
-    }
-    let path = path(gctx, location);
-    let file = fs::File::open(&path).ok()?;
-    let mut json = Vec::new();
-    file.take(MAX_BODY as u64 + 1).read_to_end(&mut json).ok()?;
-    match Cached::from_json(&json) {
-        Ok(cached) => Some(Remembered {
-            asked: cached.asked(),
-            answer: cached.into_answer(),
-        }),
-        Err(error) => {
-            tracing::debug!("ignoring `{}`: {error}", path.display());
-            None
-        }
-    }
-}
-
-fn remember(
-    gctx: &GlobalContext,
-    location: &Location,
-    asked: u64,
-    answer: &Answer,
-) -> CargoResult<()> {
-    match (location, Cached::new(asked, answer)) {
-        (Location::Url(_), Some(cached)) => {
-            super::keys::write_new_version(&path(gctx, location), cached.to_json().as_bytes())
-                .context("failed to remember what an identity provider answered")
-        }
-        _ => Ok(()),
     }
 }

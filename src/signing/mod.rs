@@ -23,7 +23,7 @@
 //! | its request is ready | [`sign`] signs it | [`publish`] |
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
-//! asks providers and remembers their answers; [`config`], which reads `[signing]`; [`keys`], the
+//! asks providers and remembers their answers; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
 //! user's own; and [`report`], which words what the user is told. The rules themselves are not here
 //! but in `crates/`: what is signed in `consign-statement`, whose keys are whose in
 //! `consign-identity`, what follows from a finding in `consign-policy`.
@@ -56,6 +56,7 @@ pub use config::Policy;
 pub use context::Signing;
 pub use entry::{Entry, SharedEntry, attach};
 pub use keys::environment::withhold;
+pub use net::Network;
 pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, named, refusal, settle};
 pub use vendored::{attach_vendored, is_vendored, keep_entry};

@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use consign_policy::{Finding, Unanswered, Withdrawn};
 use consign_statement::Locator;
@@ -78,7 +79,10 @@ fn help(finding: &Finding, rule: &Rule) -> String {
                 "run the command once with the network, so that the key can be asked for".to_owned()
             }
             Unanswered::NoProvider(name) => {
-                format!("say where its keys are, with `signing.identities.{name}.keys`")
+                format!(
+                    "say where its keys are, with `signing.identities.{name}.keys`, or which forge it \
+                     is, with `.kind` and `.host`"
+                )
             }
             _ => "see whether the address is right and can be reached, and try again".to_owned(),
         },
@@ -291,6 +295,27 @@ pub(super) fn accepted_unsigned(packages: &[String]) -> String {
 /// The warning for a provider that could not be asked.
 pub(super) fn unanswered(signer: impl Display, why: impl Display) -> String {
     format!("could not find out which keys `{signer}` publishes: {why}")
+}
+
+/// The warning for an answer that is used for want of a newer one.
+pub(super) fn old_answer(signer: impl Display, why: impl Display, age: Duration) -> String {
+    format!(
+        "could not find out whether `{signer}` still publishes its keys: {why}\n\
+         what was answered {} ago is used",
+        span(age)
+    )
+}
+
+/// A time in the largest unit that it is one of at least.
+fn span(time: Duration) -> String {
+    const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
+    let seconds = time.as_secs();
+    let unit = UNITS.iter().find(|(length, _)| seconds >= *length);
+    let (length, name) = unit.unwrap_or(&(1, "second"));
+    match seconds / length {
+        1 => format!("1 {name}"),
+        n => format!("{n} {name}s"),
+    }
 }
 
 /// What follows the name of a package whose publisher was verified.

@@ -115,7 +115,7 @@ fn what_is_no_identity_is_said() {
         error: `a/b` cannot be the name of an account: it contains `/`
         error: no identity provider `nowhere` is known
 
-        help: those that are: codeberg, github, gitlab; one of your own is defined by `signing.identities.nowhere.keys`
+        help: those that are: codeberg, github, gitlab, wkd; one of your own is defined by `signing.identities.nowhere.keys`
     "#]].assert_eq(&told);
     assert!(!home.path().join("signing").exists());
 }

@@ -296,6 +296,12 @@ fn faults_in_configuration_name_setting_and_file() {
         "[signing.identities.corp]\nkeys = [\"https://keys.example/{user}.gpg\"]",
         "[signing.identities.corp]\nkey = \"https://keys.example/{user}.gpg\"",
         "[signing.identities.Corp]\nkeys = \"https://keys.example/{user}.gpg\"",
+        "[signing.identities.corp]\nhost = \"https://git.corp.example\"",
+        "[signing.identities.corp]\nkind = \"cvs\"\nhost = \"https://git.corp.example\"",
+        "[signing.identities.corp]\nkind = \"gitlab\"\nhost = \"http://git.corp.example\"",
+        "[signing.identities.github]\nkind = \"github\"\nhost = \"https://git.corp.example\"",
+        "[signing]\nmax-key-age = \"a week\"",
+        "[signing]\nmax-key-age = 7",
     ] {
         project_config(&app, toml);
         let output = world.cargo(&app, ["fetch"]).failed().normalised();
@@ -314,7 +320,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing] unsinged = "deny"
         error: unknown setting `signing.unsinged` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `identities`, `registries`
+        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `max-key-age`, `identities`, `registries`
 
         # [signing] unsigned-publish = "warn"
         error: invalid `signing.unsigned-publish` in [SANDBOX]/app/.cargo/config.toml: it is `allow` or `deny`
@@ -368,13 +374,45 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.identities.corp] key = "https://keys.example/{user}.gpg"
         error: unknown setting `signing.identities.corp.key` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `keys`, `display`
+        help: the settings there are `kind`, `host`, `keys`, `display`
 
         # [signing.identities.Corp] keys = "https://keys.example/{user}.gpg"
         error: invalid `signing.identities.Corp` in `[SANDBOX]/app/.cargo/config.toml`
 
         Caused by:
           `Corp` cannot be the name of an identity provider: it must be written in lower case
+
+        # [signing.identities.corp] host = "https://git.corp.example"
+        error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          it has a `host` and no `kind`, which is one of `github`, `gitlab`, `forgejo`, `gitea`, `wkd`
+
+        # [signing.identities.corp] kind = "cvs" host = "https://git.corp.example"
+        error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          `cvs` is no kind of identity provider: it is one of `github`, `gitlab`, `forgejo`, `gitea`, `wkd`
+
+        # [signing.identities.corp] kind = "gitlab" host = "http://git.corp.example"
+        error: invalid `signing.identities.corp` in `[SANDBOX]/app/.cargo/config.toml`
+
+        Caused by:
+          `http://git.corp.example/{user}.gpg` must begin with `https://`: over `http://` anyone on the way could answer with a key of their own (allowed to this machine only)
+
+        # [signing.identities.github] kind = "github" host = "https://git.corp.example"
+        error: `signing.identities.github` in `[SANDBOX]/app/.cargo/config.toml` would replace the one that is defined by `[SANDBOX]/homes/user/config.toml`
+
+        help: a project can add an identity provider, but not redefine one; give it another name
+
+        # [signing] max-key-age = "a week"
+        error: invalid `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
+
+        Caused by:
+          expected a value of the form "N seconds/minutes/days/weeks/months", got: "a week"
+
+        # [signing] max-key-age = 7
+        error: expected a string, but found a integer for `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
 
     "##]].assert_eq(&told);
 }
@@ -388,6 +426,9 @@ fn faults_in_the_environment_name_the_variable() {
         ("CARGO_SIGNING_UNSINGED", "deny"),
         ("CARGO_SIGNING_REGISTRIES_DEMO_UNSIGNED", ""),
         ("CARGO_SIGNING_IDENTITIES_CORP_DISPLAY", "Corp user @{user}"),
+        ("CARGO_SIGNING_IDENTITIES_CORP_KIND", "gitlab"),
+        ("CARGO_SIGNING_IDENTITIES_CORP_HOST", "git.corp.example"),
+        ("CARGO_SIGNING_MAX_KEY_AGE", "7"),
     ] {
         let output = world.run(&app, ["fetch"]).env(name, value).run().failed();
         told += &output.stderr;
@@ -402,9 +443,22 @@ fn faults_in_the_environment_name_the_variable() {
 
         Caused by:
           `` is not one of `allow`, `warn` and `deny`
-        error: `signing.identities.corp` in the environment variable `CARGO_SIGNING_IDENTITIES_CORP_DISPLAY` has no `keys`
+        error: invalid `signing.identities.corp` in the environment variable `CARGO_SIGNING_IDENTITIES_CORP_DISPLAY`
 
-        help: say where its users' keys are, as in `keys = "https://HOST/{user}.gpg"`
+        Caused by:
+          it has neither `host`, with a `kind`, nor `keys`, so that keys are nowhere
+        error: invalid `signing.identities.corp` in the environment variable `CARGO_SIGNING_IDENTITIES_CORP_KIND`
+
+        Caused by:
+          it has neither `host`, with a `kind`, nor `keys`, so that keys are nowhere
+        error: invalid `signing.identities.corp` in the environment variable `CARGO_SIGNING_IDENTITIES_CORP_HOST`
+
+        Caused by:
+          it has a `host` and no `kind`, which is one of `github`, `gitlab`, `forgejo`, `gitea`, `wkd`
+        error: invalid environment variable `CARGO_SIGNING_MAX_KEY_AGE`
+
+        Caused by:
+          expected a value of the form "N seconds/minutes/days/weeks/months", got: "7"
     "#]].assert_eq(&told);
 }
 

@@ -360,7 +360,7 @@ fn provider_that_nobody_knows_here_is_no_answer() {
         error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `corp:jane`, and its key could not be checked: no identity provider `corp` is known
         signatures are required by `--require-signatures`
 
-        help: say where its keys are, with `signing.identities.corp.keys`
+        help: say where its keys are, with `signing.identities.corp.keys`, or which forge it is, with `.kind` and `.host`
     "#]].assert_eq(&two_ways(&world));
 }
 

@@ -57,6 +57,16 @@ impl Home {
         ));
     }
 
+    /// Has every host that is not on this machine asked for by way of `proxy`, whose authority is
+    /// trusted, and no other.
+    pub fn use_proxy(&self, proxy: &KeyServer) {
+        let authority = proxy.authority().map(|authority| authority.file());
+        let cainfo = authority.map_or(String::new(), |file| {
+            format!("cainfo = '{}'\n", file.display())
+        });
+        self.add_config(&format!("[http]\nproxy = \"{}\"\n{cainfo}", proxy.url()));
+    }
+
     /// A run of `program`, a cargo, as this user, in the folder `cwd`.
     pub fn cargo(&self, program: &Path, cwd: &Path) -> Run {
         Run::new(program, cwd, &self.path, &self.sandbox)

@@ -2,8 +2,9 @@
 //! tried out.
 //!
 //! Nothing here is a stand-in. The cargos are real programs, stock and ours ([`program`]); the
-//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]), and
-//! published at a server that has the interface of a forge ([`ForgeServer`]);
+//! registry is the real server process ([`Registry`]); keys are asked for over HTTP ([`KeyServer`]), or
+//! HTTPS with an [`Authority`] of the test's own, and published at a server that has the interface of a
+//! forge ([`ForgeServer`]);
 //! packages are files that are compiled ([`PackageBuilder`]). All of it lives in a [`Sandbox`], a
 //! temporary folder, where each user has a `CARGO_HOME` of his own ([`Home`]), and what is run there
 //! sees nothing of the machine's configuration ([`Run`]).
@@ -19,6 +20,7 @@
 )]
 
 mod archive;
+mod authority;
 mod forge;
 mod home;
 mod keys;
@@ -30,6 +32,7 @@ mod sandbox;
 mod terminal;
 
 pub use archive::crate_with_changed_file;
+pub use authority::Authority;
 pub use forge::{ACCOUNT, ForgeServer};
 pub use home::Home;
 pub use keys::{KeyServer, Reply};

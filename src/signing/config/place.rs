@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use consign_identity::provider::Definition;
 use consign_policy::Level;
 
+use crate::core::gc::parse_time_span;
 use crate::signing::keys::environment::{SECRET_KEY, SECRET_KEY_PASSPHRASE};
-use crate::util::context::{ConfigValue as CV, Definition};
+use crate::util::context::{ConfigValue as CV, Definition as Source};
 use crate::{CargoResult, GlobalContext};
 
 /// What one place says.
@@ -24,12 +27,15 @@ pub(super) struct Place {
     pub(super) publishers: BTreeMap<String, String>,
     pub(super) key: Option<String>,
     pub(super) passphrase_command: Option<Vec<String>>,
+    pub(super) max_key_age: Option<Duration>,
     pub(super) identities: BTreeMap<String, ProviderTable>,
 }
 
 /// One `[signing.identities.NAME]`.
 #[derive(Debug, Default)]
 pub(super) struct ProviderTable {
+    pub(super) kind: Option<String>,
+    pub(super) host: Option<String>,
     pub(super) keys: Option<String>,
     pub(super) display: Option<String>,
     pub(super) client_id: Option<String>,
@@ -39,7 +45,7 @@ impl Place {
     /// Reads a `[signing]` table. `file` is the file that it is in.
     pub(super) fn read(signing: &CV, file: &Path) -> CargoResult<Place> {
         let origin = match signing.definition() {
-            Definition::Cli(None) => "the command line".to_owned(),
+            Source::Cli(None) => "the command line".to_owned(),
             other => format!("`{other}`"),
         };
         let mut place = Place {
@@ -50,7 +56,7 @@ impl Place {
             match key {
                 "require-signatures" => {
                     place.require = value.boolean("signing.require-signatures")?.0;
-                    if place.require && matches!(value.definition(), Definition::Cli(None)) {
+                    if place.require && matches!(value.definition(), Source::Cli(None)) {
                         place.origin = "`--require-signatures`".to_owned();
                     }
                 }
@@ -71,6 +77,12 @@ impl Place {
                 "passphrase-command" => {
                     let words = value.string_list("signing.passphrase-command")?;
                     place.passphrase_command = Some(words.into_iter().map(|w| w.0).collect());
+                }
+                "max-key-age" => {
+                    let name = "signing.max-key-age";
+                    let age = parse_time_span(string(value, name)?)
+                        .with_context(|| format!("invalid `{name}` in {}", value.definition()))?;
+                    place.max_key_age = Some(age);
                 }
                 "identities" => {
                     for (name, provider) in table(value, "signing.identities")? {
@@ -104,6 +116,7 @@ impl Place {
                         "identity",
                         "key",
                         "passphrase-command",
+                        "max-key-age",
                         "identities",
                         "registries",
                     ];
@@ -144,6 +157,10 @@ impl Place {
                 place.unsigned_publish = Some(as_level()?);
             } else if key == "IDENTITY" {
                 place.identity = Some(value.to_owned());
+            } else if key == "MAX_KEY_AGE" {
+                let age = parse_time_span(value)
+                    .with_context(|| format!("invalid environment variable `{name}`"))?;
+                place.max_key_age = Some(age);
             } else if key == "PASSPHRASE_COMMAND" {
                 let words = value.split_whitespace().map(str::to_owned);
                 place.passphrase_command = Some(words.collect());
@@ -151,15 +168,12 @@ impl Place {
                 place.publishers.insert(lower(registry), value.to_owned());
             } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
                 place.registries.insert(lower(registry), as_level()?);
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_KEYS") {
+            } else if let Some((provider, setting)) = PROVIDER_SETTINGS.iter().find_map(|name| {
+                let suffix = format!("_{}", name.to_ascii_uppercase().replace('-', "_"));
+                Some((strip(key, "IDENTITIES_", &suffix)?, name))
+            }) {
                 let provider = place.identities.entry(lower(provider)).or_default();
-                provider.keys = Some(value.to_owned());
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_CLIENT_ID") {
-                let provider = place.identities.entry(lower(provider)).or_default();
-                provider.client_id = Some(value.to_owned());
-            } else if let Some(provider) = strip(key, "IDENTITIES_", "_DISPLAY") {
-                let provider = place.identities.entry(lower(provider)).or_default();
-                provider.display = Some(value.to_owned());
+                provider.set(setting, value.to_owned());
             } else {
                 bail!(
                     "unknown environment variable `{name}`: there is no such setting of `signing`"
@@ -173,15 +187,15 @@ impl Place {
 
     /// The settings in it that say who publishes, and how, which a project cannot.
     pub(super) fn publishers_own(&self) -> Vec<String> {
-        let of_registry = |name: &String| format!("signing.registries.{name}.identity");
+        let of_registry = |name: &String| format!("registries.{name}.identity");
         let of_provider = |(name, provider): (&String, &ProviderTable)| {
-            let setting = format!("signing.identities.{name}.client-id");
+            let setting = format!("identities.{name}.client-id");
             provider.client_id.as_ref().map(|_| setting)
         };
         let general = [
-            ("signing.identity", self.identity.is_some()),
-            ("signing.key", self.key.is_some()),
-            ("signing.passphrase-command", self.passphrase_command.is_some()),
+            ("identity", self.identity.is_some()),
+            ("key", self.key.is_some()),
+            ("passphrase-command", self.passphrase_command.is_some()),
         ];
         let general = general.into_iter().filter(|(_, there)| *there);
         general
@@ -192,26 +206,52 @@ impl Place {
     }
 }
 
+/// The settings of `[signing.identities.NAME]`.
+const PROVIDER_SETTINGS: [&str; 5] = ["kind", "host", "keys", "display", "client-id"];
+
 impl ProviderTable {
     fn read(value: &CV, at: &str, file: &Path) -> CargoResult<ProviderTable> {
         let mut provider = ProviderTable::default();
         for (key, value) in table(value, at)? {
-            match key {
-                "keys" => {
-                    let keys = string(value, &format!("{at}.keys"))?;
-                    provider.keys = Some(absolute(keys, file));
-                }
-                "display" => {
-                    provider.display = Some(string(value, &format!("{at}.display"))?.to_owned());
-                }
-                "client-id" => {
-                    let client = string(value, &format!("{at}.client-id"))?;
-                    provider.client_id = Some(client.to_owned());
-                }
-                _ => return unknown(value, at, key, &["keys", "display", "client-id"]),
+            if !PROVIDER_SETTINGS.contains(&key) {
+                return unknown(value, at, key, &PROVIDER_SETTINGS);
             }
+            let text = string(value, &format!("{at}.{key}"))?;
+            provider.set(
+                key,
+                match key {
+                    "keys" => absolute(text, file),
+                    _ => text.to_owned(),
+                },
+            );
         }
         Ok(provider)
+    }
+
+    /// Sets one of [`PROVIDER_SETTINGS`].
+    fn set(&mut self, setting: &str, value: String) {
+        let place = match setting {
+            "kind" => &mut self.kind,
+            "host" => &mut self.host,
+            "keys" => &mut self.keys,
+            "client-id" => &mut self.client_id,
+            _ => &mut self.display,
+        };
+        *place = Some(value);
+    }
+
+    /// Whether it says nothing of where the keys are, and leaves what is built in as it is.
+    pub(super) fn defines_nothing(&self) -> bool {
+        self.client_id.is_some() && self.definition() == Definition::default()
+    }
+
+    pub(super) fn definition(&self) -> Definition<'_> {
+        Definition {
+            kind: self.kind.as_deref(),
+            host: self.host.as_deref(),
+            keys: self.keys.as_deref(),
+            display: self.display.as_deref(),
+        }
     }
 }
 

@@ -1,0 +1,174 @@
+//! What is known of one identity, and what to ask next.
+//!
+//! There may be several [places](Place) that have its keys. The first is always asked; one whose host
+//! does not exist is replaced by the next; and where the answer does not name a key that is looked
+//! for, there may be another place that has keys of another kind. [`Known::next`] goes through them
+//! in this order and stops as soon as nothing is left open, which it mostly is at once: what is
+//! remembered will do.
+
+use std::cmp::Reverse;
+
+use consign_identity::answer::{Answer, Cached, NoAnswer};
+use consign_identity::provider::{Question, When};
+use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
+use consign_statement::{PublicKey, SignedFields};
+
+use super::address;
+
+/// What is known of one identity.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Whom to ask, in order, or why nobody can be.
+    pub(super) places: Result<Vec<Place>, Unanswered>,
+}
+
+/// One place that may have an identity's keys.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) question: Question,
+    /// The last answer that said something.
+    pub(super) remembered: Option<Cached>,
+    /// What came of asking in this command.
+    pub(super) asked: Asked,
+}
+
+/// What came of asking in this command. Nobody is asked twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    NotYet,
+    Answered,
+    /// The host does not exist, and there is another place instead.
+    NoSuchHost,
+    Failed(NoAnswer),
+}
+
+impl Known {
+    /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
+    /// remembered answer that it will not do any more.
+    pub(super) fn next(
+        &self,
+        keys: &[PublicKey],
+        is_old: impl Fn(&Cached) -> bool,
+    ) -> Option<usize> {
+        let is_old = |answer: Option<&Cached>| answer.is_some_and(&is_old);
+        let lacks_one = |answer: Option<&Answer>| {
+            answer.is_none_or(|answer| keys.iter().any(|key| answer.find(key).is_none()))
+        };
+        let all = self.answer();
+        if lacks_one(all.as_ref()) || is_old(self.first_answer()) {
+            for (index, place) in self.places_for(false) {
+                match place.asked {
+                    Asked::NotYet => return Some(index),
+                    Asked::NoSuchHost => {}
+                    Asked::Answered => break,
+                    Asked::Failed(_) => return None,
+                }
+            }
+        }
+        let first = self.first_answer().cloned().map(Cached::into_answer);
+        let says_which = matches!(first, Some(Answer::Keys(_) | Answer::NoKeys));
+        if !says_which || !lacks_one(first.as_ref()) {
+            return None;
+        }
+        let mut more = self.places_for(true);
+        more.find(|(_, place)| {
+            place.asked == Asked::NotYet
+                && (lacks_one(all.as_ref()) || is_old(place.remembered.as_ref()))
+        })
+        .map(|(index, _)| index)
+    }
+
+    /// Whether the identity publishes the key that signed, and whether it counts.
+    pub(super) fn key(&self, fields: &SignedFields) -> KeyAnswer {
+        if let Err(why) = &self.places {
+            return KeyAnswer::Unanswered(why.clone());
+        }
+        let answer = self.answer();
+        let found = answer
+            .as_ref()
+            .and_then(|answer| answer.find(fields.locator.key()));
+        if let Some(key) = found {
+            return match key.check(fields.signature.time) {
+                Ok(()) => KeyAnswer::Published,
+                Err(fault) => KeyAnswer::Withdrawn(Withdrawn::Fault(fault)),
+            };
+        }
+        // What is remembered is older than the key may be.
+        if let Some(why) = self.failure() {
+            return KeyAnswer::Unanswered(why);
+        }
+        match answer {
+            Some(Answer::NoSuchAccount) => KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount),
+            Some(_) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
+            None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
+        }
+    }
+
+    /// Where it was asked in vain for one of `keys`, which some time ago it said something of: the
+    /// place, why it did not answer, and when the last answer was given.
+    pub(super) fn relied_upon(&self, keys: &[PublicKey]) -> Option<(&Question, String, u64)> {
+        let places = self.places.as_deref().unwrap_or_default();
+        let (failed, why) = places.iter().find_map(|place| match &place.asked {
+            Asked::Failed(NoAnswer::Offline) => None,
+            Asked::Failed(why) => Some((&place.question, place.failure(why))),
+            _ => None,
+        })?;
+        let unconfirmed = places.iter().filter(|place| place.asked != Asked::Answered);
+        let last = unconfirmed
+            .filter_map(|place| place.remembered.as_ref())
+            .filter(|last| {
+                let answer = (*last).clone().into_answer();
+                keys.iter().any(|key| answer.find(key).is_some())
+            })
+            .map(Cached::asked)
+            .max()?;
+        Some((failed, why, last))
+    }
+
+    /// All that is remembered.
+    fn answer(&self) -> Option<Answer> {
+        let first = self.first_answer()?.clone().into_answer();
+        let more = self.places_for(true);
+        let more = more.filter_map(|(_, place)| place.remembered.clone());
+        Some(more.fold(first, |first, more| first.and(more.into_answer())))
+    }
+
+    /// What is remembered of the place that answers for the account: the last answer that said which
+    /// keys it has, or else that there is none.
+    fn first_answer(&self) -> Option<&Cached> {
+        let answers = self.places_for(false);
+        let answers = answers.filter_map(|(_, place)| place.remembered.as_ref());
+        answers.min_by_key(|answer| {
+            let no_account = matches!((*answer).clone().into_answer(), Answer::NoSuchAccount);
+            (no_account, Reverse(answer.asked()))
+        })
+    }
+
+    /// Why nothing is known of a key that is not remembered, if nothing is.
+    fn failure(&self) -> Option<Unanswered> {
+        let places = self.places.as_deref().unwrap_or_default();
+        places.iter().find_map(|place| match &place.asked {
+            Asked::Failed(NoAnswer::Offline) => Some(Unanswered::Offline),
+            Asked::Failed(why) => Some(Unanswered::Failed(place.failure(why))),
+            _ => None,
+        })
+    }
+
+    /// The places that are asked for keys of another kind (`more`), or those that are asked first,
+    /// each with its index.
+    fn places_for(&self, more: bool) -> impl Iterator<Item = (usize, &Place)> {
+        let places = self.places.as_deref().unwrap_or_default();
+        let is_more = |place: &Place| place.question.when() == When::KeyMissing;
+        places
+            .iter()
+            .enumerate()
+            .filter(move |(_, place)| is_more(place) == more)
+    }
+}
+
+impl Place {
+    /// Why it did not answer, with its address.
+    fn failure(&self, why: &NoAnswer) -> String {
+        format!("`{}`: {why}", address(self.question.location()))
+    }
+}
