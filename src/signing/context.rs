@@ -209,7 +209,10 @@ impl Signing {
     /// The key whose public half is `key`, if it was opened in this command.
     pub(super) fn opened(&self, key: &PublicKey) -> Option<Arc<SecretKey>> {
         let opened = lock(&self.opened);
-        opened.iter().find(|open| open.public_key() == *key).cloned()
+        opened
+            .iter()
+            .find(|open| open.public_key() == *key)
+            .cloned()
     }
 
     /// Keeps a key open until the command ends.

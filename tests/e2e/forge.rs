@@ -3,7 +3,7 @@
 use std::fs;
 
 use consign_identity::openpgp::{KeyState, read_public};
-use consign_testbed::{ACCOUNT, ForgeServer, Home, Output, Run, Type, consign, has_terminal};
+use consign_testbed::{ACCOUNT, ForgeServer, Home, Output, Run, consign, has_terminal};
 use expect_test::expect;
 use serde_json::json;
 
@@ -22,7 +22,10 @@ impl AtForge {
     fn new() -> AtForge {
         let world = World::new();
         let forge = ForgeServer::start("octocat", TOKEN);
-        let table = format!("[signing.identities.github]\nhost = \"http://{}\"", forge.host());
+        let table = format!(
+            "[signing.identities.github]\nhost = \"http://{}\"",
+            forge.host()
+        );
         let at_forge = AtForge {
             home: world.sandbox.home("at-forge"),
             world,
@@ -30,8 +33,13 @@ impl AtForge {
         };
         at_forge.home.add_config(&table);
         let registry = &at_forge.world.registry;
-        at_forge.home.use_registry(registry, Some(&registry.token("octocat")));
-        at_forge.key(["new", "--sign-as", "github:octocat"]).run().succeeded();
+        at_forge
+            .home
+            .use_registry(registry, Some(&registry.token("octocat")));
+        at_forge
+            .key(["new", "--sign-as", "github:octocat"])
+            .run()
+            .succeeded();
         at_forge
     }
 
@@ -52,7 +60,9 @@ impl AtForge {
     /// The state in which the account publishes its keys.
     fn published(&self) -> Vec<KeyState> {
         let keys = self.forge.keys();
-        let keys = keys.iter().flat_map(|key| read_public(key.as_bytes()).unwrap());
+        let keys = keys
+            .iter()
+            .flat_map(|key| read_public(key.as_bytes()).unwrap());
         keys.map(|key| key.state).collect()
     }
 }
@@ -61,10 +71,18 @@ impl AtForge {
 fn key_is_published_once() {
     let at = AtForge::new();
     let output = at.with_token(["publish"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+           Published signing key [FINGERPRINT] of GitHub user @octocat
+        note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/settings/keys
+    "#]]
+    .assert_eq(&output.stderr);
     assert_eq!(at.published(), [KeyState::Good]);
     let again = at.with_token(["publish"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&again.stderr);
+    expect![[r#"
+           Unchanged signing key [FINGERPRINT] of GitHub user @octocat: it is published already
+        note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/settings/keys
+    "#]]
+    .assert_eq(&again.stderr);
     assert_eq!(at.published(), [KeyState::Good]);
 }
 
@@ -83,8 +101,16 @@ fn number_that_the_forge_gave_goes_into_the_locator() {
 fn without_a_token_the_key_is_printed_with_the_page_for_it() {
     let at = AtForge::new();
     let output = at.key(["publish"]).run().succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
-    assert!(output.stdout.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"));
+    expect![[r#"
+        note: there is no token to publish the key with
+              publish it at http://127.0.0.1:[PORT]/settings/gpg/new
+    "#]]
+    .assert_eq(&output.stderr);
+    assert!(
+        output
+            .stdout
+            .starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+    );
     assert_eq!(at.forge.requests(), [""; 0]);
 }
 
@@ -107,17 +133,34 @@ fn token_of_the_forges_own_tool_serves() {
 #[test]
 fn wrong_token_publishes_nothing_and_is_not_shown() {
     let at = AtForge::new();
-    let output = at.key(["publish"]).env("GITHUB_TOKEN", "ghp_wrong").run().failed();
-    expect![[r#""#]].assert_eq(&output.normalised().stderr);
+    let output = at
+        .key(["publish"])
+        .env("GITHUB_TOKEN", "ghp_wrong")
+        .run()
+        .failed();
+    expect![[r#"
+        error: failed to publish the key [FINGERPRINT] with the token in `GITHUB_TOKEN`
+
+        Caused by:
+          127.0.0.1:[PORT]: it does not accept the token, which may have expired or be another host's
+    "#]].assert_eq(&output.normalised().stderr);
     assert_eq!(at.published(), []);
 }
 
 #[test]
 fn token_of_another_account_publishes_nothing() {
     let at = AtForge::new();
-    at.key(["new", "--sign-as", "github:alice"]).run().succeeded();
+    at.key(["new", "--sign-as", "github:alice"])
+        .run()
+        .succeeded();
     let output = at.with_token(["publish", "github:alice"]).failed();
-    expect![[r#""#]].assert_eq(&output.normalised().stderr);
+    expect![[r#"
+        error: failed to publish the key [FINGERPRINT] with the token in `GH_TOKEN`
+
+        Caused by:
+          127.0.0.1:[PORT]: the token is of the account `octocat`, not of `alice`
+    "#]]
+    .assert_eq(&output.normalised().stderr);
     assert_eq!(at.published(), []);
 }
 
@@ -126,7 +169,13 @@ fn retired_key_takes_the_place_of_the_good_one() {
     let at = AtForge::new();
     at.with_token(["publish"]).succeeded();
     let output = at.with_token(["retire", "--yes"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+             Retired signing key [FINGERPRINT] of GitHub user @octocat
+            Replaced signing key [FINGERPRINT] of GitHub user @octocat
+        note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/settings/keys
+        note: nothing more is signed with it, and a build that sees that it is retired refuses what it signed: publish that again with another key
+              a new key is made with `cargo key new --sign-as github:octocat`
+    "#]].assert_eq(&output.stderr);
     assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
 }
 
@@ -136,7 +185,15 @@ fn key_that_was_retired_while_the_forge_was_away_is_published_later() {
     at.with_token(["publish"]).succeeded();
     at.forge.close();
     let output = at.with_token(["retire", "--yes"]).failed().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+             Retired signing key [FINGERPRINT] of GitHub user @octocat
+        error: failed to publish the key [FINGERPRINT] with the token in `GH_TOKEN`
+
+        Caused by:
+          127.0.0.1:[PORT]: the key was deleted to be replaced, but not added again: until it is published, what it signed is refused (it failed; try again later (HTTP status 503))
+
+          help: publish it again as soon as can be: `cargo key publish github:octocat`
+    "#]].assert_eq(&output.stderr);
     assert_eq!(at.published(), []);
     at.forge.open();
     at.with_token(["publish"]).succeeded();
@@ -148,10 +205,22 @@ fn revoked_key_is_deleted() {
     let at = AtForge::new();
     at.with_token(["publish"]).succeeded();
     let output = at.with_token(["revoke", "--yes"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+             Revoked signing key [FINGERPRINT] of GitHub user @octocat
+             Deleted signing key [FINGERPRINT] of GitHub user @octocat, at its provider
+        note: a build that sees that it is gone refuses everything that it signed: publish that again with another key
+              builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`
+              a new key is made with `cargo key new --sign-as github:octocat`
+    "#]].assert_eq(&output.stderr);
     assert_eq!(at.published(), []);
     let again = at.with_token(["revoke", "--yes"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&again.stderr);
+    expect![[r#"
+           Unchanged signing key [FINGERPRINT] of GitHub user @octocat: it is revoked
+           Unchanged signing key [FINGERPRINT] of GitHub user @octocat: it is not published
+        note: a build that sees that it is gone refuses everything that it signed: publish that again with another key
+              builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`
+              a new key is made with `cargo key new --sign-as github:octocat`
+    "#]].assert_eq(&again.stderr);
 }
 
 #[test]
@@ -159,7 +228,14 @@ fn without_a_token_a_revoked_key_is_not_said_to_be_gone() {
     let at = AtForge::new();
     at.with_token(["publish"]).succeeded();
     let output = at.key(["revoke", "--yes"]).run().succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+             Revoked signing key [FINGERPRINT] of GitHub user @octocat
+        warning: there is no token to delete the key with, and until it is deleted what it signed is accepted
+        help: delete it at http://127.0.0.1:[PORT]/settings/keys
+        note: a build that sees that it is gone refuses everything that it signed: publish that again with another key
+              builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`
+              a new key is made with `cargo key new --sign-as github:octocat`
+    "#]].assert_eq(&output.stderr);
     assert_eq!(at.published(), [KeyState::Good]);
     // Later, with one.
     at.with_token(["revoke", "--yes"]).succeeded();
@@ -181,18 +257,34 @@ fn token_comes_by_the_device_flow_where_a_client_is_configured() {
         json!({"error": "access_denied"}),
     ]);
     let denied = publish("Iv1.0123456789abcdef").failed().normalised();
-    expect![[r#""#]].assert_eq(&denied.stdout);
+    expect![[r#"
+        note: enter the code WDJB-MJHT at http://127.0.0.1:[PORT]/login/device
+             Waiting for the code to be entered
+        error: it was denied at the provider
+    "#]]
+    .assert_eq(&denied.stdout);
     at.forge.device_flow([
         json!({"access_token": TOKEN, "token_type": "bearer", "scope": "read:user"}),
     ]);
     let fewer = publish("Iv1.0123456789abcdef").failed().normalised();
-    expect![[r#""#]].assert_eq(&fewer.stdout);
+    expect![[r#"
+        note: enter the code WDJB-MJHT at http://127.0.0.1:[PORT]/login/device
+             Waiting for the code to be entered
+        error: less was allowed than is needed, which is the scope `write:gpg_key`
+    "#]]
+    .assert_eq(&fewer.stdout);
     assert_eq!(at.published(), []);
     at.forge.device_flow([
         json!({"access_token": TOKEN, "token_type": "bearer", "scope": "write:gpg_key"}),
     ]);
     let given = publish("Iv1.0123456789abcdef").succeeded();
     assert!(!given.stdout.contains(TOKEN));
-    expect![[r#""#]].assert_eq(&given.normalised().stdout);
+    expect![[r#"
+        note: enter the code WDJB-MJHT at http://127.0.0.1:[PORT]/login/device
+             Waiting for the code to be entered
+           Published signing key [FINGERPRINT] of GitHub user @octocat
+        note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/settings/keys
+    "#]]
+    .assert_eq(&given.normalised().stdout);
     assert_eq!(at.published(), [KeyState::Good]);
 }

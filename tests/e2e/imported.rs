@@ -1,6 +1,7 @@
 //! Keys that other programs made, and ours in other programs.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -12,7 +13,7 @@ use crate::keys::{key, set_mode};
 
 /// The system's GnuPG, with a folder of its own.
 pub struct Gnupg {
-    home: PathBuf,
+    pub home: PathBuf,
 }
 
 impl Gnupg {
@@ -30,17 +31,30 @@ impl Gnupg {
 
     /// What `gpg ARGS` prints, given `input`, with this passphrase for all keys.
     pub fn run(&self, passphrase: &str, args: &[&str], input: &str) -> String {
+        let secret = ["--batch", "--yes", "--passphrase", passphrase];
+        self.gpg(&[&secret, args].concat(), input)
+    }
+
+    /// Answers what `gpg ARGS` asks, which it does not in batch mode.
+    pub fn answer(&self, args: &[&str], answers: &str) {
+        let how = ["--no-tty", "--passphrase", "", "--command-fd", "0"];
+        self.gpg(&[&how, args].concat(), answers);
+    }
+
+    fn gpg(&self, args: &[&str], input: &str) -> String {
         let mut child = Command::new("gpg")
-            .args(["--batch", "--quiet", "--yes", "--pinentry-mode", "loopback"])
-            .args(["--passphrase", passphrase])
+            .args(["--quiet", "--pinentry-mode", "loopback"])
             .args(args)
             .env("GNUPGHOME", &self.home)
+            .env("LC_ALL", "C")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "gpg {args:?}: {errors}");
@@ -68,33 +82,78 @@ fn without_key(world: &World) -> Home {
 #[test]
 fn key_that_gnupg_made_signs_a_release_that_is_accepted() {
     let world = World::new();
-    let Some(gpg) = Gnupg::new(&world) else { return };
-    let new = ["--quick-generate-key", "octocat@example.org", "ed25519", "sign", "never"];
+    let Some(gpg) = Gnupg::new(&world) else {
+        return;
+    };
+    let new = [
+        "--quick-generate-key",
+        "octocat@example.org",
+        "ed25519",
+        "sign",
+        "never",
+    ];
     gpg.run("", &new, "");
     let file = world.sandbox.path().join("secret.asc");
     fs::write(&file, gpg.run("", &["--armor", "--export-secret-keys"], "")).unwrap();
     let home = without_key(&world);
     let path = file.to_str().unwrap();
     let unnamed = key(&world, &home, ["import", path]).failed().normalised();
-    expect![[r#""#]].assert_eq(&unnamed.stderr);
-    let imported = key(&world, &home, ["import", path, "--sign-as", "github:octocat"]);
-    expect![[r#""#]].assert_eq(&imported.succeeded().normalised().stderr);
-    let again = key(&world, &home, ["import", path, "--sign-as", "github:octocat"]);
-    expect![[r#""#]].assert_eq(&again.failed().normalised().stderr);
+    expect![[r#"
+        error: failed to import the key in `[SANDBOX]/secret.asc`
 
-    world.keys.publish("octocat", &gpg.run("", &["--armor", "--export"], ""));
+        Caused by:
+          the key does not say whose it is
+
+          help: say it with `--sign-as`, as in `--sign-as github:octocat`
+    "#]]
+    .assert_eq(&unnamed.stderr);
+    let imported = key(
+        &world,
+        &home,
+        ["import", path, "--sign-as", "github:octocat"],
+    );
+    expect![[r#"
+            Imported signing key [FINGERPRINT] of GitHub user @octocat
+        note: the secret half is in `[SANDBOX]/homes/gnupg/signing/keys/github/octocat/[FINGERPRINT].asc`
+              publish the other half so that it is found at http://127.0.0.1:[PORT]/octocat.gpg: `cargo key show github:octocat` prints it
+    "#]].assert_eq(&imported.succeeded().normalised().stderr);
+    let again = key(
+        &world,
+        &home,
+        ["import", path, "--sign-as", "github:octocat"],
+    );
+    expect![[r#"
+        error: failed to import the key in `[SANDBOX]/secret.asc`
+
+        Caused by:
+          the key [FINGERPRINT] of `github:octocat` is here already, in `[SANDBOX]/homes/gnupg/signing/keys/github/octocat/[FINGERPRINT].asc`
+    "#]].assert_eq(&again.failed().normalised().stderr);
+
+    world
+        .keys
+        .publish("octocat", &gpg.run("", &["--armor", "--export"], ""));
     let folder = world.library("foo", "1.0.0").write();
     let run = home.cargo(&consign_testbed::consign(), &folder);
     run.args(["publish", "--no-verify"]).run().succeeded();
     let app = world.app();
-    world.cargo(&app, ["build", "--require-signatures"]).succeeded();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
 }
 
 #[test]
 fn key_under_a_passphrase_of_gnupgs_is_taken_over_as_it_is() {
     let world = World::new();
-    let Some(gpg) = Gnupg::new(&world) else { return };
-    let new = ["--quick-generate-key", "octocat@example.org", "ed25519", "sign", "never"];
+    let Some(gpg) = Gnupg::new(&world) else {
+        return;
+    };
+    let new = [
+        "--quick-generate-key",
+        "octocat@example.org",
+        "ed25519",
+        "sign",
+        "never",
+    ];
     gpg.run("secret", &new, "");
     let secret = gpg.run("secret", &["--armor", "--export-secret-keys"], "");
     let home = without_key(&world);
@@ -115,9 +174,15 @@ fn key_under_a_passphrase_of_gnupgs_is_taken_over_as_it_is() {
 #[test]
 fn key_that_is_exported_is_taken_by_gnupg() {
     let world = World::new();
-    let Some(gpg) = Gnupg::new(&world) else { return };
+    let Some(gpg) = Gnupg::new(&world) else {
+        return;
+    };
     let exported = key(&world, &world.octocat, ["export"]).succeeded();
-    expect![[r#""#]].assert_eq(&exported.clone().normalised().stderr);
+    expect![[r#"
+           Exporting signing key [FINGERPRINT] of GitHub user @octocat
+        note: whoever has what was printed can sign with it
+    "#]]
+    .assert_eq(&exported.clone().normalised().stderr);
     gpg.run("", &["--import"], &exported.stdout);
     let listed = gpg.run("", &["--with-colons", "--list-secret-keys"], "");
     let fingerprint = world.secret_key().fingerprint().to_string();
@@ -126,9 +191,16 @@ fn key_that_is_exported_is_taken_by_gnupg() {
     let home = world.sandbox.home("again");
     let import = home.cargo(&consign_testbed::consign(), world.sandbox.path());
     // The key says itself whose it is.
-    import.args(["key", "import", "-"]).stdin(back).run().succeeded();
+    import
+        .args(["key", "import", "-"])
+        .stdin(back)
+        .run()
+        .succeeded();
     let list = key(&world, &home, ["list"]).succeeded().stdout;
-    assert!(list.starts_with(&format!("github:octocat  {fingerprint}  ")), "{list}");
+    assert!(
+        list.starts_with(&format!("github:octocat  {fingerprint}  ")),
+        "{list}"
+    );
 }
 
 #[test]
@@ -138,10 +210,16 @@ fn secret_key_is_not_printed_to_a_terminal() {
     }
     let world = World::new();
     let export = |args: &[&str]| {
-        let run = world.octocat.cargo(&consign_testbed::consign(), world.sandbox.path());
+        let run = world
+            .octocat
+            .cargo(&consign_testbed::consign(), world.sandbox.path());
         run.args(["key", "export"]).args(args).on_terminal(&[])
     };
-    expect![[r#""#]].assert_eq(&export(&[]).failed().normalised().stdout);
+    expect![[r#"
+        error: the secret half of a key is not printed to a terminal
+
+        help: send it where it belongs, as in `cargo key export github:octocat | gpg --import`, or add `--force`
+    "#]].assert_eq(&export(&[]).failed().normalised().stdout);
     let forced = export(&["--force"]).succeeded().stdout;
     assert!(forced.contains("-----BEGIN PGP PRIVATE KEY BLOCK-----"));
 }
@@ -158,7 +236,40 @@ fn what_is_no_secret_key_is_not_imported() {
         let run = run.args(["key", "import", "-", "--sign-as", "github:octocat"]);
         told += &run.stdin(input).run().failed().stderr;
     }
-    told += &key(&world, &home, ["import", "no-such-file"]).failed().normalised().stderr;
-    expect![[r#""#]].assert_eq(&told);
+    told += &key(&world, &home, ["import", "no-such-file"])
+        .failed()
+        .normalised()
+        .stderr;
+    expect![[r#"
+        error: failed to import the key from standard input
+
+        Caused by:
+          not an armored OpenPGP key: no line `-----BEGIN PGP …-----`
+
+          help: OpenPGP keys are exported as text with `--armor`
+        error: failed to import the key from standard input
+
+        Caused by:
+          not an armored OpenPGP key: no line `-----BEGIN PGP …-----`
+
+          help: OpenPGP keys are exported as text with `--armor`
+        error: failed to import the key from standard input
+
+        Caused by:
+          a public key where a secret key is wanted
+
+          help: export the secret key: `gpg --armor --export-secret-keys KEY`
+        error: failed to import the key from standard input
+
+        Caused by:
+          more than one secret key
+
+          help: export one, by its fingerprint: `gpg --armor --export-secret-keys KEY`
+        error: failed to read `[SANDBOX]/no-such-file`
+
+        Caused by:
+          No such file or directory (os error 2)
+    "#]]
+    .assert_eq(&told);
     assert!(!home.path().join("signing").exists());
 }

@@ -44,11 +44,11 @@ fn key_is_made_listed_and_shown() {
     expect![[r#"
              Created signing key [FINGERPRINT] of GitHub user @alice
         note: the secret half is in `[SANDBOX]/homes/new/signing/keys/github/alice/[FINGERPRINT].asc`
-              publish the other half at https://github.com/settings/gpg/new: `cargo key show github:alice` prints it
+              publish the other half with `cargo key publish github:alice`, or at https://github.com/settings/gpg/new: `cargo key show github:alice` prints it
     "#]].assert_eq(&output.stderr);
     let output = key(&world, &home, ["list"]).succeeded().normalised();
     expect![[r#"
-        github:alice [FINGERPRINT] ed25519:[KEY]
+        github:alice  [FINGERPRINT]  ed25519:[KEY]  signs
     "#]]
     .assert_eq(&output.stdout);
     let shown = key(&world, &home, ["show"]).succeeded().stdout;
@@ -88,7 +88,7 @@ fn second_key_of_an_identity_is_not_made() {
     expect![[r#"
         error: there is a key for `github:octocat` already, with the fingerprint [FINGERPRINT]
 
-        help: `cargo key show github:octocat` prints its public half
+        help: `cargo key show github:octocat` prints its public half, and `cargo key retire github:octocat` makes room for a new one
     "#]]
     .assert_eq(&output.stderr);
 }
@@ -191,6 +191,8 @@ fn truncated_key_file_is_not_used() {
         Caused by:
           not an armored OpenPGP key: no line `-----BEGIN PGP …-----`
 
+          help: OpenPGP keys are exported as text with `--armor`
+
         Caused by:
           the armored key is cut off: no line `-----END PGP …-----`
     "#]]
@@ -207,6 +209,8 @@ fn public_key_in_place_of_the_secret_one_is_not_used() {
 
         Caused by:
           a public key where a secret key is wanted
+
+          help: export the secret key: `gpg --armor --export-secret-keys KEY`
     "#]].assert_eq(&refused_to_publish(&world));
 }
 

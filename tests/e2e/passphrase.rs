@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use consign_identity::openpgp::{KeyError, OwnKey, OsRng, SecretKey};
+use consign_identity::openpgp::{KeyError, OsRng, OwnKey, SecretKey};
 use consign_testbed::{Output, Type, consign, has_terminal};
 use expect_test::expect;
 
@@ -49,20 +49,36 @@ fn new_key_is_put_under_a_passphrase_that_is_asked_for_twice_and_not_shown() {
         ("passphrase for the new key: ", Type::Secret(PASSPHRASE)),
         ("the same passphrase again: ", Type::Secret("wrong horse")),
     ]);
-    expect![[r#""#]].assert_eq(&differ.failed().normalised().stdout);
+    expect![[r#"
+        passphrase for the new key: 
+        the same passphrase again: 
+        error: the two passphrases differ
+    "#]]
+    .assert_eq(&differ.failed().normalised().stdout);
     assert!(!home.path().join("signing").exists());
     let empty = new().on_terminal(&[
         ("passphrase for the new key: ", Type::Secret("")),
         ("the same passphrase again: ", Type::Secret("")),
     ]);
-    expect![[r#""#]].assert_eq(&empty.failed().normalised().stdout);
+    expect![[r#"
+        passphrase for the new key: 
+        the same passphrase again: 
+        error: an empty passphrase protects nothing
+    "#]]
+    .assert_eq(&empty.failed().normalised().stdout);
 
     let made = new().on_terminal(&[
         ("passphrase for the new key: ", Type::Secret(PASSPHRASE)),
         ("the same passphrase again: ", Type::Secret(PASSPHRASE)),
     ]);
     let shown = made.succeeded().normalised().stdout;
-    expect![[r#""#]].assert_eq(&shown);
+    expect![[r#"
+        passphrase for the new key: 
+        the same passphrase again: 
+             Created signing key [FINGERPRINT] of GitHub user @alice
+        note: the secret half is in `[SANDBOX]/homes/new/signing/keys/github/alice/[FINGERPRINT].asc`
+              publish the other half with `cargo key publish github:alice`, or at https://github.com/settings/gpg/new: `cargo key show github:alice` prints it
+    "#]].assert_eq(&shown);
     let key = OwnKey::from_armored(&fs::read(key_file(&home, "alice")).unwrap()).unwrap();
     assert!(key.is_locked());
     assert!(key.unlock(PASSPHRASE.as_bytes()).is_ok());
@@ -81,7 +97,11 @@ fn locked_key_is_opened_when_it_signs() {
     let shown = publish_at_terminal(&world, &[asked]).succeeded().stdout;
     assert!(!shown.contains(PASSPHRASE), "{shown}");
     // Before anything is packaged, and once.
-    assert_eq!(shown.matches("passphrase for the key").count(), 1, "{shown}");
+    assert_eq!(
+        shown.matches("passphrase for the key").count(),
+        1,
+        "{shown}"
+    );
     let (asked, packaged) = (shown.find("passphrase for"), shown.find("Packaging"));
     assert!(asked < packaged, "{shown}");
     let line = world.registry.line("foo", "1.0.0");
@@ -103,7 +123,12 @@ fn wrong_passphrase_is_an_error() {
     let world = World::new();
     lock(&world);
     command_prints(&world, "wrong horse");
-    expect![[r#""#]].assert_eq(&refused_to_publish(&world));
+    expect![[r#"
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          the passphrase is wrong, or the secret key is damaged
+    "#]].assert_eq(&refused_to_publish(&world));
 }
 
 #[test]
@@ -115,17 +140,46 @@ fn program_that_fails_or_is_missing_is_an_error() {
         let folder = world.library("foo", "1.0.0").write();
         let setting = format!("signing.passphrase-command={command}");
         let run = world.octocat.cargo(&consign(), &folder);
-        let output = run.args(["publish", "--no-verify", "--config", &setting]).run();
+        let output = run
+            .args(["publish", "--no-verify", "--config", &setting])
+            .run();
         told += &output.failed().normalised().stderr;
     }
-    expect![[r#""#]].assert_eq(&told);
+    expect![[r#"
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          `false`, which `signing.passphrase-command` names, ended with exit status: 1
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          failed to run `no-such-program`, which `signing.passphrase-command` names
+
+        Caused by:
+          No such file or directory (os error 2)
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          `signing.passphrase-command` is empty
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          the passphrase is wrong, or the secret key is damaged
+    "#]].assert_eq(&told);
 }
 
 #[test]
 fn locked_key_without_a_terminal_is_an_error_with_help() {
     let world = World::new();
     lock(&world);
-    expect![[r#""#]].assert_eq(&refused_to_publish(&world));
+    expect![[r#"
+        error: failed to open the signing key in `[SANDBOX]/homes/octocat/signing/keys/github/octocat/[FINGERPRINT].asc`
+
+        Caused by:
+          it needs a passphrase, and there is no terminal to ask for it
+
+          help: name a program that prints it with `signing.passphrase-command` in `[SANDBOX]/homes/octocat/config.toml`, as in `passphrase-command = ["pass", "show", "signing"]`
+    "#]].assert_eq(&refused_to_publish(&world));
 }
 
 #[test]
@@ -144,7 +198,13 @@ fn locked_key_in_the_environment_is_opened_by_the_passphrase_there() {
             .run()
     };
     let wrong = publish("wrong horse").failed().normalised().stderr;
-    expect![[r#""#]].assert_eq(&wrong);
+    expect![[r#"
+        error: failed to open the signing key in the environment variable `CARGO_SIGNING_KEY`
+
+        Caused by:
+          the passphrase is wrong, or the secret key is damaged
+    "#]]
+    .assert_eq(&wrong);
     publish(PASSPHRASE).succeeded();
 }
 

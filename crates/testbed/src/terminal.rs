@@ -101,7 +101,10 @@ impl Run {
 
 /// Whether a terminal does not show what is typed.
 fn is_silent(tty: &str) -> bool {
-    let settings = Command::new("stty").args(["-a", "-F", tty]).output().unwrap();
+    let settings = Command::new("stty")
+        .args(["-a", "-F", tty])
+        .output()
+        .unwrap();
     assert!(settings.status.success(), "`stty -F {tty}` failed");
     String::from_utf8_lossy(&settings.stdout)
         .split_whitespace()

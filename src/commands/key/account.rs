@@ -53,8 +53,9 @@ fn by_hands(gctx: &GlobalContext, of: &OwnKeyOf, by_hand: &ByHand) -> CargoResul
     match by_hand {
         ByHand::Page { .. } => {
             cargo::drop_print!(gctx, "{}", of.key.public_armored());
-            gctx.shell()
-                .note(format!("there is no token to publish the key with\npublish it {by_hand}"))
+            gctx.shell().note(format!(
+                "there is no token to publish the key with\npublish it {by_hand}"
+            ))
         }
         ByHand::Address { .. } | ByHand::File(_) => {
             let command = printing(&of.identity, by_hand);
@@ -109,22 +110,21 @@ pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
     }
     gctx.shell().note(format!(
         "a build that sees that it is gone refuses everything that it signed: publish that again with another key\n\
-         builds ask again when they resolve anew, and an older answer is older than `signing.max-key-age`\n\
+         builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`\n\
          a new key is made with `cargo key new --sign-as {}`",
         of.identity
     ))
 }
 
 /// Ends a key, after asking. One that has ended so already stays as it is.
-fn ended(
-    gctx: &GlobalContext,
-    args: &ArgMatches,
-    of: OwnKeyOf,
-    how: End,
-) -> CargoResult<OwnKeyOf> {
+fn ended(gctx: &GlobalContext, args: &ArgMatches, of: OwnKeyOf, how: End) -> CargoResult<OwnKeyOf> {
     let key = of.describe(gctx)?;
     let (verb, status, effect) = match how {
-        End::Retired => ("retire", "Retired", "nothing can be signed with it any more"),
+        End::Retired => (
+            "retire",
+            "Retired",
+            "nothing can be signed with it any more, builds refuse what it signed",
+        ),
         End::Revoked { .. } => (
             "revoke",
             "Revoked",
@@ -132,8 +132,10 @@ fn ended(
         ),
     };
     if how.is_reached(of.life()?) {
-        gctx.shell()
-            .status("Unchanged", format!("signing key {key}: it is {}", status.to_lowercase()))?;
+        gctx.shell().status(
+            "Unchanged",
+            format!("signing key {key}: it is {}", status.to_lowercase()),
+        )?;
         return Ok(of);
     }
     if !args.flag("yes") {
@@ -149,7 +151,9 @@ fn ended(
 fn confirm(gctx: &GlobalContext, question: &str, verb: &str) -> CargoResult<()> {
     let stdin = std::io::stdin();
     if !(stdin.is_terminal() && std::io::stderr().is_terminal()) {
-        bail!("there is no terminal to ask whether to {verb} the key\n\nhelp: add `--yes` to do it without asking");
+        bail!(
+            "there is no terminal to ask whether to {verb} the key\n\nhelp: add `--yes` to do it without asking"
+        );
     }
     write!(gctx.shell().err(), "{question} [yes/no] ")?;
     gctx.shell().err().flush()?;

@@ -27,7 +27,8 @@ pub(super) fn new(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
     };
     let of = keys::create(gctx, &identity, passphrase.as_ref())?;
     let key = of.describe(gctx)?;
-    gctx.shell().status("Created", format!("signing key {key}"))?;
+    gctx.shell()
+        .status("Created", format!("signing key {key}"))?;
     where_it_is(gctx, &of)
 }
 
@@ -72,10 +73,15 @@ fn where_it_is(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
         ByHand::Page { add, .. } => format!(
             "publish the other half with `cargo key publish {identity}`, or at {add}: `cargo key show {identity}` prints it"
         ),
-        _ => format!("publish the other half {by_hand}: `{}` prints it", printing(identity, &by_hand)),
+        _ => format!(
+            "publish the other half {by_hand}: `{}` prints it",
+            printing(identity, &by_hand)
+        ),
     };
-    gctx.shell()
-        .note(format!("the secret half is in `{}`\n{publish}", path.display()))
+    gctx.shell().note(format!(
+        "the secret half is in `{}`\n{publish}",
+        path.display()
+    ))
 }
 
 /// The command that prints the public half of a key as it has to be published by hand.

@@ -100,7 +100,8 @@ pub(super) fn export(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
         false => "whoever has what was printed can sign with it",
     };
     let key = of.describe(gctx)?;
-    gctx.shell().status("Exporting", format!("signing key {key}"))?;
+    gctx.shell()
+        .status("Exporting", format!("signing key {key}"))?;
     gctx.shell().note(protection)?;
     drop_print!(gctx, "{}", of.key.to_armored().as_str());
     Ok(())

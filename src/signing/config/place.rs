@@ -102,7 +102,9 @@ impl Place {
                                 }
                                 "identity" => {
                                     let identity = string(value, &format!("{at}.identity"))?;
-                                    place.publishers.insert(name.to_owned(), identity.to_owned());
+                                    place
+                                        .publishers
+                                        .insert(name.to_owned(), identity.to_owned());
                                 }
                                 _ => return unknown(value, &at, key, &["unsigned", "identity"]),
                             }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::forge::{self, Forge, PublicHalf, Purpose, Withdrawn};
+use consign_identity::forge::{self, Fault, Forge, ForgeError, PublicHalf, Purpose, Withdrawn};
 use consign_identity::openpgp::OwnKey;
 use consign_identity::provider::{Location, Provider};
 use url::Url;
@@ -159,16 +159,51 @@ fn at_forge(
         return by_hand();
     };
     match token::find(gctx, provider, forge, purpose)? {
-        Some(right) => act(forge, &right).with_context(|| {
-            let what = match purpose {
-                Purpose::Withdraw | Purpose::WithdrawSsh => "delete",
-                Purpose::Publish | Purpose::PublishSsh => "publish",
-            };
-            let key = of.key.fingerprint();
-            format!("failed to {what} the key {key} with {}", right.from)
-        }),
+        Some(right) => {
+            let done = act(forge, &right).map_err(|error| match error.downcast() {
+                Ok(fault) => with_help(fault, provider, &of.identity, purpose),
+                Err(other) => other,
+            });
+            done.with_context(|| {
+                let what = match purpose {
+                    Purpose::Withdraw | Purpose::WithdrawSsh => "delete",
+                    Purpose::Publish | Purpose::PublishSsh => "publish",
+                };
+                let key = of.key.fingerprint();
+                format!("failed to {what} the key {key} with {}", right.from)
+            })
+        }
         None => by_hand(),
     }
+}
+
+/// What went wrong at a forge, with what to do about it.
+fn with_help(
+    error: ForgeError,
+    provider: &Provider,
+    identity: &Identity,
+    purpose: Purpose,
+) -> anyhow::Error {
+    let page = |url: Option<Url>| url.map_or_else(|| "its provider".to_owned(), |u| u.to_string());
+    let help = match (&error.fault, purpose) {
+        (Fault::OnlyDeleted(_), _) => {
+            format!("publish it again as soon as can be: `cargo key publish {identity}`")
+        }
+        (Fault::AppToken, _) => {
+            "do it from your own machine: a job that publishes packages needs the secret key alone"
+                .to_owned()
+        }
+        (Fault::Scope { .. }, Purpose::Withdraw) => format!(
+            "give the token that scope, or delete the key at {}",
+            page(provider.page_of_keys())
+        ),
+        (Fault::Scope { .. }, _) => format!(
+            "give the token that scope, or publish what `cargo key show {identity}` prints at {}",
+            page(provider.page())
+        ),
+        _ => return anyhow::Error::msg(error.to_string()),
+    };
+    anyhow::format_err!("{error}\n\nhelp: {help}")
 }
 
 /// A signature over what the provider set, by the key.

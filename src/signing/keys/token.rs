@@ -67,7 +67,11 @@ fn printed(gctx: &GlobalContext, tool: &Tool) -> Option<Token> {
         .spawn()
         .ok()?;
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_PRINTED as usize));
-    let read = child.stdout.take()?.take(MAX_PRINTED).read_to_end(&mut text);
+    let read = child
+        .stdout
+        .take()?
+        .take(MAX_PRINTED)
+        .read_to_end(&mut text);
     let status = child.wait().ok()?;
     read.ok().filter(|_| status.success())?;
     Token::new(std::str::from_utf8(&text).ok()?).ok()
@@ -85,7 +89,8 @@ fn by_device_flow(
         flow.user_code(),
         flow.verification_uri()
     ))?;
-    gctx.shell().status("Waiting", "for the code to be entered")?;
+    gctx.shell()
+        .status("Waiting", "for the code to be entered")?;
     let end = Instant::now() + Duration::from_secs(flow.expires_in());
     let mut wait = flow.interval();
     while Instant::now() < end {

@@ -57,10 +57,7 @@ pub(super) fn read_of(
     keys(&certificates, &checks)
 }
 
-fn keys(
-    certificates: &[Certificate<'_>],
-    checks: &Checks,
-) -> Result<Vec<PublishedKey>, KeyError> {
+fn keys(certificates: &[Certificate<'_>], checks: &Checks) -> Result<Vec<PublishedKey>, KeyError> {
     if checks.left.get() == 0 {
         return Err(KeyError::TooManySignatures);
     }
