@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use crate::World;
+use crate::gnupg::GnuPg;
 
 #[test]
 fn signed_package_is_accepted_and_its_publisher_named() {
@@ -180,62 +181,17 @@ fn offline_build_without_an_answer_says_so() {
 #[test]
 fn key_that_gnupg_made_signs() {
     let world = World::new();
-    let Some((secret, public)) = gnupg_key(&world) else {
-        // Without GnuPG there is nothing to be tried.
+    let Some(gnupg) = GnuPg::with_key_of(&world, "octocat@example.org") else {
         return;
     };
     let folder = world.octocat.path().join("signing/keys/github/octocat");
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("mine.asc");
-    std::fs::write(&file, secret).unwrap();
+    std::fs::write(&file, gnupg.secret()).unwrap();
     crate::keys::set_mode(&file, 0o600);
-    world.keys.publish("octocat", &public);
+    world.keys.publish("octocat", &gnupg.public());
     world.publish(world.library("foo", "1.0.0"));
     let output = world.cargo(&world.app(), ["run", "--quiet", "--require-signatures"]);
     assert_eq!(output.succeeded().stdout, "foo 1.0.0\n");
-}
-
-/// An Ed25519 key without a passphrase, secret and public, from the system's `gpg`.
-fn gnupg_key(world: &World) -> Option<(String, String)> {
-    let home = world.sandbox.path().join("g");
-    std::fs::create_dir(&home).unwrap();
-    crate::keys::set_mode(&home, 0o700);
-    let gpg = |args: &[&str]| {
-        let output = std::process::Command::new("gpg")
-            .args([
-                "--batch",
-                "--quiet",
-                "--pinentry-mode",
-                "loopback",
-                "--passphrase",
-                "",
-            ])
-            .args(args)
-            .env("GNUPGHOME", &home)
-            .output()
-            .ok()?;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).ok()
-    };
-    gpg(&[
-        "--quick-generate-key",
-        "octocat@example.org",
-        "ed25519",
-        "sign",
-        "never",
-    ])?;
-    let keys = (
-        gpg(&["--armor", "--export-secret-keys"])?,
-        gpg(&["--armor", "--export"])?,
-    );
-    let _ = std::process::Command::new("gpgconf")
-        .args(["--kill", "all"])
-        .env("GNUPGHOME", &home)
-        .status();
-    Some(keys)
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use consign_identity::Identity;
 use consign_identity::openpgp::{OsRng, SecretKey};
@@ -142,6 +143,24 @@ impl World {
     #[track_caller]
     pub fn refusal(&self, folder: &Path) -> String {
         self.fetch(folder).failed().normalised().stderr
+    }
+
+    /// From here on nothing is in the user's cache or in the lockfile of [`app`](Self::app).
+    pub fn forget_registry(&self) {
+        fs::remove_dir_all(self.user.path().join("registry")).unwrap();
+        fs::remove_file(self.sandbox.path().join("app/Cargo.lock")).unwrap();
+    }
+
+    /// Makes the user's remembered answers older by so much.
+    pub fn age_answers(&self, by: Duration) {
+        for answer in fs::read_dir(self.user.path().join("signing/answers")).unwrap() {
+            let path = answer.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let asked = json["asked"].as_u64().unwrap();
+            json["asked"] = (asked - by.as_secs()).into();
+            fs::write(path, json.to_string()).unwrap();
+        }
     }
 
     /// Which version of a package the lockfile of a folder names.
