@@ -5,6 +5,7 @@
 
 mod key;
 
+use cargo::signing::REQUIRED;
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
 use cargo::{CargoResult, GlobalContext};
 use cargo_util::ProcessBuilder;
@@ -38,13 +39,12 @@ pub fn require_signatures() -> Arg {
 /// The flag as a `--config` argument: so it holds wherever configuration does, also where a command
 /// reads that anew for another folder.
 pub fn config_args(args: &ArgMatches) -> Option<String> {
-    args.flag(REQUIRE_SIGNATURES)
-        .then(|| format!("signing.{REQUIRE_SIGNATURES}=true"))
+    args.flag(REQUIRE_SIGNATURES).then(|| REQUIRED.to_owned())
 }
 
 /// Hands the flag on to a program that cargo runs as a command, and so to the cargo that it may run.
 pub fn pass_on(gctx: &GlobalContext, program: &mut ProcessBuilder) -> CargoResult<()> {
-    if gctx.get::<Option<bool>>("signing.require-signatures")? == Some(true) {
+    if gctx.signing.policy(gctx)?.requires_signatures() {
         program.env("CARGO_SIGNING_REQUIRE_SIGNATURES", "true");
     }
     Ok(())

@@ -51,14 +51,17 @@ impl<'a> CheckedArchive<'a> {
             file,
             checked: None,
         };
-        if gctx.signing.made_any() && gctx.signing.was_made_here(&digest(file)?.to_string()) {
+        if gctx.signing.made_any() && gctx.signing.made_archive(&digest(file)?.to_string()) {
             return Ok(unsigned);
         }
         let entry = entry_of(source, id)?;
         if entry.is_some() {
             check_chosen(gctx)?;
         }
-        let Some(signature) = demand(gctx, id, source.source_id(), entry.as_ref())? else {
+        let fields = entry.as_ref().and_then(|entry| entry.fields());
+        let signed_for = fields.map(|fields| &fields.signature.registry);
+        let id = gctx.signing.asked_for(source.source_id(), id, signed_for);
+        let Some(signature) = demand(gctx, id, id.source_id(), entry.as_ref())? else {
             return Ok(unsigned);
         };
         let found = digest(file)?;

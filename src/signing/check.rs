@@ -5,13 +5,15 @@
 
 use consign_identity::Identity;
 use consign_policy::{Choice, Effective, Finding, Level, Mismatch, Verdict};
-use consign_statement::{Claim, RegistryId, Release, SignatureValid, SignedFields, verify};
+use consign_statement::{RegistryId, Release, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
+use super::context::registry_id;
 use super::cores::on_all_cores;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
 use super::report::{self, Rule};
+use super::vendored::says_the_same;
 use crate::core::{PackageId, SourceId};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::{CargoResult, GlobalContext};
@@ -25,19 +27,19 @@ pub(super) fn check_all(
     let unchecked = entries
         .iter()
         .filter(|(_, entry)| entry.finding.get().is_none())
-        .map(|(source, entry)| Ok((entry, gctx.signing.registries(*source)?)))
+        .map(|(source, entry)| Ok((entry, registry_id(*source)?)))
         .collect::<CargoResult<Vec<_>>>()?;
     if unchecked.is_empty() {
         return Ok(());
     }
     let policy = gctx.signing.policy(gctx)?;
-    let signatures = on_all_cores(&unchecked, |(entry, registries)| {
-        signature(entry, registries, policy)
+    let signatures = on_all_cores(&unchecked, |(entry, registry)| {
+        signature(entry, registry, policy)
     });
 
     let mut wanted = Vec::new();
     for ((entry, _), signature) in unchecked.iter().zip(&signatures) {
-        if let (Ok(Claim::Signed(fields)), Some(Ok(_))) = (&entry.claim, signature) {
+        if let (Some(fields), Some(Ok(_))) = (entry.fields(), signature) {
             let locator = &fields.locator;
             if let Ok(identity) = Identity::new(locator.provider(), locator.user()) {
                 wanted.push((identity, *locator.key()));
@@ -52,7 +54,7 @@ pub(super) fn check_all(
             signature.unwrap_or_else(|| Err(Mismatch::DoesNotFit("it was not checked".into())))
         };
         let ask = |identity: &Identity, fields: &SignedFields| answers.key(identity, fields);
-        let finding = Finding::of(entry.claim.as_ref(), checked, ask);
+        let finding = Finding::of(entry.claim(), checked, ask);
         // Another thread that was faster found the same.
         let _ = entry.finding.set(finding);
     }
@@ -80,8 +82,8 @@ pub(super) fn check_chosen(gctx: &GlobalContext) -> CargoResult<()> {
     check_all(gctx, &gctx.signing.unchecked(), Freshness::AsStored)
 }
 
-/// Accepts the package `id`, which `Cargo.lock` or the user names and which comes from `source` with
-/// this `entry`, or says why not. No other version is looked for.
+/// Accepts the package `id`, which `Cargo.lock` or the user names and which is asked for from the registry
+/// `source`, with this `entry`, or says why not. No other version is looked for.
 ///
 /// Returns the signature that its bytes must fit, where there is one.
 pub(super) fn demand<'e>(
@@ -149,13 +151,11 @@ pub(super) fn say_unchecked(gctx: &GlobalContext, finding: &Finding) -> CargoRes
 /// `None` where there is no signature to be checked.
 fn signature(
     entry: &Entry,
-    registries: &[RegistryId],
+    registry: &RegistryId,
     policy: &Policy,
 ) -> Option<Result<SignatureValid, Mismatch>> {
-    let Ok(Claim::Signed(fields)) = &entry.claim else {
-        return None;
-    };
-    tracing::trace!("checking the signature of `{}`", entry.entry.name);
+    let fields = entry.fields()?;
+    tracing::trace!("checking the signature of `{}`", entry.entry().name);
     // A name that no account can have is malformed. What is a name, the provider's rule says.
     let locator = &fields.locator;
     if let Some(provider) = policy.providers().get(locator.provider())
@@ -163,13 +163,14 @@ fn signature(
     {
         return Some(Err(Mismatch::DoesNotFit(invalid.to_string())));
     }
-    // A mirror may carry several registries: the one that was signed for is the one to check by.
-    let registry = registries
-        .iter()
-        .find(|registry| **registry == fields.signature.registry)
-        .or(registries.first())?;
+    if let Some(manifest) = &entry.manifest
+        && !says_the_same(manifest, entry.entry(), registry)
+    {
+        let how = "its manifest has other dependencies, features or links than its signed entry";
+        return Some(Err(Mismatch::DoesNotFit(how.to_owned())));
+    }
     Some(
-        Release::from_index(&entry.entry)
+        Release::from_index(entry.entry())
             .map_err(Mismatch::from)
             .and_then(|release| verify(&release, registry, fields).map_err(Mismatch::from)),
     )

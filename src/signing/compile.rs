@@ -8,14 +8,13 @@
 use std::hash::{Hash as _, Hasher};
 
 use consign_policy::Level;
-use consign_statement::Claim;
 
 use super::check::{check_chosen, demand};
-use super::resolve::{is_from_registry, made_here};
-use super::unpacked::ensure_as_signed;
-use crate::CargoResult;
+use super::resolve::is_from_registry;
+use super::unpacked::{ensure_as_made, ensure_as_signed};
 use crate::core::Package;
 use crate::core::compiler::{BuildContext, Unit};
+use crate::{CargoResult, GlobalContext};
 
 /// A package that may be compiled: path dependencies are the user's own and git dependencies nobody
 /// signs for; of those from registries, one that this very command made, one without a signature where
@@ -39,10 +38,14 @@ pub fn prepares(bcx: &BuildContext<'_, '_>, unit: &Unit) -> CargoResult<()> {
 /// whomever, then its entry is checked here for the first time. Its files always are.
 pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Accepted> {
     let id = package.package_id();
-    if !is_from_registry(id) || made_here(bcx.gctx, package.summary()) {
+    if !is_from_registry(id) {
         return Ok(Accepted(()));
     }
-    check_chosen(bcx.gctx)?;
+    if let Some(tree) = bcx.gctx.signing.made(package.summary()) {
+        ensure_as_made(package, &tree)?;
+        return Ok(Accepted(()));
+    }
+    everything_chosen_is_accepted(bcx.gctx)?;
     let entry = bcx.gctx.signing.chosen(id);
     let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
     if let (Some(entry), Some(signature)) = (&entry, signature)
@@ -55,6 +58,22 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
     Ok(Accepted(()))
 }
 
+/// Accepts everything that the resolver chose, or says why not, once a command.
+///
+/// What is not compiled, on this platform or this time, had its say all the same: its dependencies turn
+/// on features of what is.
+fn everything_chosen_is_accepted(gctx: &GlobalContext) -> CargoResult<()> {
+    if gctx.signing.is_all_accepted() {
+        return Ok(());
+    }
+    check_chosen(gctx)?;
+    for (id, entry) in gctx.signing.all_chosen() {
+        demand(gctx, id, id.source_id(), Some(&entry))?;
+    }
+    gctx.signing.all_is_accepted();
+    Ok(())
+}
+
 /// Adds the signed files of `package` to what its compiled units are known by, where signatures are
 /// required: so what was compiled before they were, and is known to stock cargo by its version alone, is
 /// compiled again, once. Elsewhere it adds nothing, and what stock cargo compiled is fresh.
@@ -65,8 +84,8 @@ pub fn fingerprint(
 ) -> CargoResult<()> {
     let id = package.package_id();
     if let Some(entry) = bcx.gctx.signing.chosen(id)
-        && let Ok(Claim::Signed(fields)) = &entry.claim
         && bcx.gctx.signing.required(bcx.gctx, id.source_id())?.level == Level::Deny
+        && let Some(fields) = entry.fields()
     {
         fields.signature.tree.hash(hasher);
     }

@@ -50,6 +50,9 @@ const MAX_KEY_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// What the `[signing]` tables of all places come to.
 #[derive(Debug)]
 pub struct Policy {
+    /// Whether `--require-signatures` was given. Not one of the places: an alias of a project's is part
+    /// of the command line, and may hold a `--config` argument that says otherwise.
+    flag: bool,
     user: Vec<Place>,
     project: Vec<Place>,
     /// What each name in `[signing.registries]` stands for.
@@ -110,6 +113,7 @@ impl Policy {
             }
         }
         let mut policy = Policy {
+            flag: gctx.signing.is_flag_given(),
             providers: providers(&user, &project)?,
             named: BTreeMap::new(),
             user,
@@ -119,12 +123,27 @@ impl Policy {
         Ok(policy)
     }
 
+    /// The place that requires signatures of every registry, over all else.
+    fn required_by(&self) -> Option<String> {
+        if self.flag {
+            return Some("`--require-signatures`".to_owned());
+        }
+        let mut places = self.user.iter().chain(&self.project);
+        let place = places.find(|place| place.require)?;
+        Some(place.origin.clone())
+    }
+
+    /// Whether signatures are required of every registry.
+    pub fn requires_signatures(&self) -> bool {
+        self.required_by().is_some()
+    }
+
     /// How a release of `registry` without a signature is treated, and which place says so.
     pub(super) fn unsigned(&self, registry: &RegistryId) -> Effective {
-        if let Some(place) = self.user.iter().chain(&self.project).find(|p| p.require) {
+        if let Some(origin) = self.required_by() {
             return Effective {
                 level: Level::Deny,
-                origin: Some(place.origin.clone()),
+                origin: Some(origin),
             };
         }
         let layer = |place: &Place, general, is_named: &dyn Fn(&Named) -> bool| Layer {

@@ -1,7 +1,10 @@
 //! What one command knows of signers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,27 +14,38 @@ use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
 use consign_policy::Effective;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Locator, PublicKey, RegistryId};
+use consign_statement::{Digest, PublicKey, RegistryId, tree};
 
+use super::archive::unpacked_limit;
 use super::config::Policy;
 use super::entry::SharedEntry;
 use super::lookup::Answers;
-use crate::core::{PackageId, Shell, SourceId};
+use crate::core::{PackageId, Shell, SourceId, Summary};
+use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
+
+/// `--require-signatures` as a `--config` argument.
+pub const REQUIRED: &str = "signing.require-signatures=true";
 
 /// What one command knows of signers. It lives in the command's [`GlobalContext`] and is never
 /// written to disk; [`Answers`] alone has a memory that outlives it.
 #[derive(Debug, Default)]
 pub struct Signing {
     policy: OnceLock<Policy>,
+    /// Whether the cache was cleaned.
+    cleaned: AtomicBool,
     /// The `--config` arguments.
     command_line: Mutex<Vec<String>>,
+    /// Whether one of them was [`REQUIRED`], whatever came after it.
+    flag: AtomicBool,
     /// For a source that stands in for others: which.
     originals: Mutex<HashMap<SourceId, BTreeSet<SourceId>>>,
-    /// Checksums of the packages that this very command made.
-    made_here: Mutex<HashSet<String>>,
+    /// The packages that this very command made.
+    made_here: Mutex<Vec<Made>>,
     /// The signed entries that the resolver chose.
     chosen: Mutex<HashMap<PackageId, SharedEntry>>,
+    /// Whether all of these were found acceptable.
+    all_accepted: AtomicBool,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
     /// What vendoring leaves out of the archives that were checked.
@@ -47,6 +61,24 @@ pub struct Signing {
     /// The user's own keys that were opened, so that no passphrase is asked for twice.
     opened: Mutex<Vec<Arc<SecretKey>>>,
     pub(super) answers: Answers,
+}
+
+/// A package that this very command made.
+#[derive(Debug)]
+struct Made {
+    name: InternedString,
+    version: String,
+    cksum: String,
+    /// Its files; `None` where nobody could sign such a package.
+    tree: Option<Digest>,
+}
+
+/// The files in an archive that this command made, which is left at its end.
+fn tree_of(id: PackageId, mut archive: &File) -> Option<Digest> {
+    archive.seek(SeekFrom::Start(0)).ok()?;
+    let limit = unpacked_limit(archive.metadata().ok()?.len());
+    let version = id.version().to_string();
+    tree::of_crate(archive, &id.name(), &version, limit).ok()
 }
 
 impl Signing {
@@ -66,6 +98,19 @@ impl Signing {
             _ => arg.clone(),
         };
         *lock(&self.command_line) = config.iter().map(absolute).collect();
+        if config.iter().any(|arg| arg == REQUIRED) {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the cache is still to be cleaned; it is not, from then on.
+    pub(super) fn cleans(&self) -> bool {
+        !self.cleaned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether `--require-signatures` was given.
+    pub(super) fn is_flag_given(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
     }
 
     /// What would hold outside of every project: a context with the user's own configuration, of
@@ -81,25 +126,40 @@ impl Signing {
         Ok(own)
     }
 
-    /// From now on, what comes from `replacement` is looked at as if it came from `original`.
+    /// From now on, what comes from `replacement` may be asked for as if it came from `original`.
     pub fn note_replacement(&self, replacement: SourceId, original: SourceId) {
         let mut originals = lock(&self.originals);
         originals.entry(replacement).or_default().insert(original);
-        lock(&self.required).remove(&replacement);
     }
 
-    /// The identities of the registries that `source` carries: its own, or those of the sources
-    /// that it replaces.
-    pub(super) fn registries(&self, source: SourceId) -> CargoResult<Vec<RegistryId>> {
+    /// The package that is asked for where `source` carries `id`: of the registry that the source stands
+    /// in for, or its own.
+    ///
+    /// A source can be used as it is and stand in for several at the same time. Then what the resolver
+    /// chose tells which is meant, or else what the package's `claim` says that it was signed for. Those
+    /// that it stands in for come first, so that nothing is gained by saying nothing.
+    pub(super) fn asked_for(
+        &self,
+        source: SourceId,
+        id: PackageId,
+        claim: Option<&RegistryId>,
+    ) -> PackageId {
         let originals = lock(&self.originals);
-        match originals.get(&source) {
-            Some(originals) => originals.iter().copied().map(registry_id).collect(),
-            None => Ok(vec![registry_id(source)?]),
-        }
+        let replaced = originals.get(&source).into_iter().flatten().copied();
+        let all: Vec<_> = replaced
+            .chain([source])
+            .map(|original| id.with_source_id(original))
+            .collect();
+        let chosen = lock(&self.chosen);
+        let is_chosen = |id: &&PackageId| chosen.contains_key(*id);
+        let is_signed_for = |id: &&PackageId| registry_id(id.source_id()).ok().as_ref() == claim;
+        let fits = all.iter().find(is_chosen);
+        let fits = fits.or_else(|| all.iter().find(|id| claim.is_some() && is_signed_for(id)));
+        *fits.unwrap_or(&all[0])
     }
 
-    /// How a package from `source` that has no signature is treated, and which place says so. A
-    /// source that carries several registries is judged by the strictest of their rules.
+    /// How a package from the registry `source` that has no signature is treated, and which place says
+    /// so. What stands in for the registry makes no difference.
     pub(super) fn required(
         &self,
         gctx: &GlobalContext,
@@ -108,12 +168,9 @@ impl Signing {
         if let Some(known) = lock(&self.required).get(&source) {
             return Ok(known.clone());
         }
-        let policy = self.policy(gctx)?;
-        let rules = self.registries(source)?;
-        let rules = rules.iter().map(|registry| policy.unsigned(registry));
-        let strictest = rules.max_by_key(|rule| rule.level).unwrap_or_default();
-        lock(&self.required).insert(source, strictest.clone());
-        Ok(strictest)
+        let rule = self.policy(gctx)?.unsigned(&registry_id(source)?);
+        lock(&self.required).insert(source, rule.clone());
+        Ok(rule)
     }
 
     /// Whether what comes from `source` is taken from a vendored folder.
@@ -124,9 +181,16 @@ impl Signing {
         })
     }
 
-    /// A package with this SHA-256 (in hexadecimal digits) was made by this very command.
-    pub fn made_here(&self, cksum: &str) {
-        lock(&self.made_here).insert(cksum.to_owned());
+    /// The package `id` was made by this very command, and is in `archive`, whose SHA-256 is `cksum` in
+    /// hexadecimal digits.
+    pub fn made_here(&self, id: PackageId, cksum: &str, archive: &File) {
+        let made = Made {
+            name: id.name(),
+            version: id.version().to_string(),
+            cksum: cksum.to_owned(),
+            tree: tree_of(id, archive),
+        };
+        lock(&self.made_here).push(made);
     }
 
     /// Whether this command made any package.
@@ -134,12 +198,25 @@ impl Signing {
         !lock(&self.made_here).is_empty()
     }
 
-    /// Whether this command made the package with this checksum.
-    pub(super) fn was_made_here(&self, cksum: &str) -> bool {
-        lock(&self.made_here).contains(cksum)
+    /// Whether this command made an archive with this checksum.
+    pub(super) fn made_archive(&self, cksum: &str) -> bool {
+        lock(&self.made_here).iter().any(|made| made.cksum == cksum)
+    }
+
+    /// The files of the package that this command made and that has this summary. Others may claim its
+    /// checksum: the files are what tells them apart.
+    pub(super) fn made(&self, summary: &Summary) -> Option<Digest> {
+        let made_here = lock(&self.made_here);
+        let made = made_here.iter().find(|made| {
+            made.name == summary.name()
+                && made.version == summary.version().to_string()
+                && Some(made.cksum.as_str()) == summary.checksum()
+        });
+        made?.tree
     }
 
     pub(super) fn choose(&self, id: PackageId, entry: &SharedEntry) {
+        self.all_accepted.store(false, Ordering::Relaxed);
         lock(&self.chosen).insert(id, SharedEntry::clone(entry));
     }
 
@@ -154,6 +231,23 @@ impl Signing {
 
     pub(super) fn left_out(&self, id: PackageId) -> Option<LeftOut> {
         lock(&self.left_out).get(&id).cloned()
+    }
+
+    /// Whether [`all_is_accepted`](Self::all_is_accepted) was said since something was last chosen.
+    pub(super) fn is_all_accepted(&self) -> bool {
+        self.all_accepted.load(Ordering::Relaxed)
+    }
+
+    /// All that is chosen so far was found acceptable.
+    pub(super) fn all_is_accepted(&self) {
+        self.all_accepted.store(true, Ordering::Relaxed);
+    }
+
+    /// All that the resolver chose and that says something of a signature.
+    pub(super) fn all_chosen(&self) -> Vec<(PackageId, SharedEntry)> {
+        let chosen = lock(&self.chosen);
+        let each = |(id, entry): (&PackageId, &SharedEntry)| (*id, SharedEntry::clone(entry));
+        chosen.iter().map(each).collect()
     }
 
     /// What was chosen and has no finding yet, each with the source that it came from.
@@ -177,12 +271,13 @@ impl Signing {
         lock(&self.withdrawn).insert((signer.clone(), *key), reason);
     }
 
-    /// Why nothing counts that the key in this locator signed, where that is known.
-    pub(super) fn key_passed_over(&self, locator: &Locator) -> Option<String> {
+    /// Why nothing counts that the key of this entry signed, where that is known.
+    pub(super) fn key_passed_over(&self, entry: &SharedEntry) -> Option<String> {
         let withdrawn = lock(&self.withdrawn);
         if withdrawn.is_empty() {
             return None;
         }
+        let locator = &entry.fields()?.locator;
         let signer = Identity::new(locator.provider(), locator.user()).ok()?;
         withdrawn.get(&(signer, *locator.key())).cloned()
     }

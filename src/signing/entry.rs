@@ -1,9 +1,11 @@
 //! The signed entry of a release, kept with its summary.
 //!
 //! Cargo parses an index line into an [`IndexPackage`] and makes a [`Summary`] of it, and that is
-//! what it resolves and builds by. What a signature is checked against must be the same parsed
-//! value: were the line read a second time, in another way, two readings could differ, and the
-//! signature would cover the one that is not used. So the copy is made where both exist.
+//! what it resolves and builds by. What a signature is checked against must be the same value: were
+//! the line read in another way, two readings could differ, and the signature would cover the one that
+//! is not used. So the line is kept with the summary that was made of it, and read as an
+//! [`IndexPackage`] again, of the same bytes, where a signature is checked. Most never are: a command in
+//! which nothing is to be done looks at every entry, and checks none.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,17 +14,19 @@ use std::sync::{Arc, OnceLock};
 use cargo_util_schemas::index::{IndexPackage, RegistryDependency};
 use consign_policy::Finding;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Claim, Malformed, index};
+use consign_statement::{Claim, Malformed, SignedFields, index};
 
 use crate::core::Summary;
 
-/// An index entry that says something of a signature.
+/// An index entry that may say something of a signature.
 #[derive(Debug)]
 pub struct Entry {
-    /// What it says.
-    pub(super) claim: Result<Claim, Malformed>,
-    /// What it says of the release.
-    pub(super) entry: index::Entry<'static>,
+    /// The line; empty where the rest was not made of one.
+    line: Box<[u8]>,
+    claim: OnceLock<Result<Claim, Malformed>>,
+    entry: OnceLock<index::Entry<'static>>,
+    /// In a vendored folder, what cargo made of the manifest, by which it goes there.
+    pub(super) manifest: Option<Summary>,
     /// The files that a vendored folder lacks of those that were signed; elsewhere there are none.
     pub(super) left_out: LeftOut,
     /// What was found of it. An entry is checked once.
@@ -32,32 +36,71 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        claim: Result<Claim, Malformed>,
-        entry: index::Entry<'static>,
-        left_out: LeftOut,
-    ) -> Entry {
+    /// That of a line that cargo could read.
+    fn of_line(line: &[u8]) -> Entry {
         Entry {
-            claim,
-            entry,
-            left_out,
+            line: line.into(),
+            claim: OnceLock::new(),
+            entry: OnceLock::new(),
+            manifest: None,
+            left_out: LeftOut::new(),
             finding: OnceLock::new(),
             unpacked: OnceLock::new(),
         }
+    }
+
+    /// One that was read already.
+    pub(super) fn new(claim: Result<Claim, Malformed>, entry: index::Entry<'static>) -> Entry {
+        Entry {
+            claim: claim.into(),
+            entry: entry.into(),
+            ..Entry::of_line(&[])
+        }
+    }
+
+    /// The same, of a vendored folder.
+    pub(super) fn vendored(mut self, manifest: Summary, left_out: LeftOut) -> Entry {
+        self.manifest = Some(manifest);
+        self.left_out = left_out;
+        self
+    }
+
+    /// What it says of a signature.
+    pub(super) fn claim(&self) -> Result<&Claim, &Malformed> {
+        let read = || Claim::from_json(&self.line);
+        self.claim.get_or_init(read).as_ref()
+    }
+
+    /// Both fields, where they are there and are understood.
+    pub(super) fn fields(&self) -> Option<&SignedFields> {
+        match self.claim() {
+            Ok(Claim::Signed(fields)) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// What it says of the release.
+    pub(super) fn entry(&self) -> &index::Entry<'static> {
+        self.entry.get_or_init(|| {
+            let parsed = serde_json::from_slice::<IndexPackage<'_>>(&self.line);
+            // Cargo could read it. No release has an entry that says nothing.
+            parsed.map_or_else(
+                |_| index::Entry::default(),
+                |parsed| entry(&parsed).into_owned(),
+            )
+        })
     }
 }
 
 /// An [`Entry`] that travels with every copy of a summary.
 pub type SharedEntry = Arc<Entry>;
 
-/// Keeps the signed entry with the summary that was made from the same parsed `line`.
+/// Keeps `line`, which may be signed, with the summary that was made of it.
 ///
 /// A summary without one is that of an entry that says nothing of a signature.
-pub fn attach(mut summary: Summary, parsed: &IndexPackage<'_>, line: &[u8]) -> Summary {
-    let claim = Claim::from_json(line);
-    if !matches!(claim, Ok(Claim::Unsigned)) {
-        let entry = Entry::new(claim, entry(parsed).into_owned(), LeftOut::new());
-        summary.set_signed(Arc::new(entry));
+pub fn attach(mut summary: Summary, line: &[u8]) -> Summary {
+    if Claim::may_be_in(line) {
+        summary.set_signed(Arc::new(Entry::of_line(line)));
     }
     summary
 }

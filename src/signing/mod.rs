@@ -6,6 +6,8 @@
 //! | where upstream stands | calls | in |
 //! |---|---|---|
 //! | an index line was parsed | [`attach`] keeps its signature with the summary | [`entry`] |
+//! | a source is loaded | [`clean`] removes from the cache what steers git | [`cache`] |
+//! | an index entry or an archive is written | [`remove_links`] sees to it that it goes to the cache | [`cache`] |
 //! | a source hands on an entry | [`admits`] leaves out what policy cannot accept | [`resolve`] |
 //! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
 //! | no version is left | [`refusal`] says why | [`resolve`] |
@@ -33,6 +35,7 @@
 //! [`GlobalContext`]: crate::GlobalContext
 
 mod archive;
+mod cache;
 mod check;
 mod compile;
 mod config;
@@ -51,9 +54,10 @@ mod unpacked;
 mod vendored;
 
 pub use archive::{CheckedArchive, downloaded};
+pub use cache::{clean, remove_links, remove_links_in};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;
-pub use context::Signing;
+pub use context::{REQUIRED, Signing};
 pub use entry::{Entry, SharedEntry, attach};
 pub use keys::environment::withhold;
 pub use net::Network;

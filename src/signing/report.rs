@@ -216,7 +216,26 @@ pub(super) fn vendored_files(package: impl Display, changed: &[String], folder: 
     )
 }
 
-/// The error for a file above a package that steers what is run in its folder.
+/// The error for a package that this command made, where other files are in its place.
+pub(super) fn not_as_made(package: impl Display, folder: &Path) -> String {
+    format!(
+        "refusing `{package}`: its files in `{}` are not those that were just packaged\n\n\
+         help: remove that folder, and run the command again",
+        folder.display()
+    )
+}
+
+/// The error for a package that is found through a link above it, out of where packages are.
+pub(super) fn leads_elsewhere(package: impl Display, folder: &Path, real: &Path) -> String {
+    format!(
+        "refusing `{package}`: by a link, `{}` is `{}`, and nobody knows what is around it\n\n\
+         help: remove the link",
+        folder.display(),
+        real.display()
+    )
+}
+
+/// The error for what is above a package and steers what is run in its folder.
 pub(super) fn steered(package: impl Display, file: &Path) -> String {
     format!(
         "refusing `{package}`: `{}` steers the programs that run in its folder, and nobody signed it\n\n\

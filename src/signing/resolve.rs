@@ -12,7 +12,7 @@
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
-use consign_policy::{Choice, Effective, Finding, Verdict};
+use consign_policy::{Choice, Effective, Finding, Level, Verdict};
 use consign_statement::Claim;
 
 use super::check::{check_all, demand, refused, rule, say_unchecked};
@@ -85,30 +85,34 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
         return Some(WhyNot::PassedOver(reason));
     }
     if let Some(entry) = summary.signed()
-        && let Ok(Claim::Signed(fields)) = &entry.claim
+        && let Some(reason) = gctx.signing.key_passed_over(entry)
     {
-        let reason = gctx.signing.key_passed_over(&fields.locator);
-        return reason.map(WhyNot::PassedOver);
+        return Some(WhyNot::PassedOver(reason));
     }
-    let unsigned = unsigned(summary)?;
-    if made_here(gctx, summary) {
+    if !is_from_registry(id) {
         return None;
     }
     // A policy that cannot be read has ended the command before this. A registry that has no
     // identity cannot be looked up in it: nobody allows what comes from there.
     let Ok(required) = gctx.signing.required(gctx, id.source_id()) else {
-        return Some(WhyNot::NoIdentity);
+        return unsigned(summary).map(|_| WhyNot::NoIdentity);
     };
+    let unsigned = unsigned_by(&required, summary)?;
+    if gctx.signing.made(summary).is_some() {
+        return None;
+    }
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
         Verdict::PassOver | Verdict::Refuse => Some(WhyNot::Unsigned(Box::new(unsigned), required)),
     }
 }
 
-/// Whether this very command made the package, as `cargo publish` does with those of a workspace.
-pub(super) fn made_here(gctx: &GlobalContext, summary: &Summary) -> bool {
-    let cksum = summary.checksum();
-    cksum.is_some_and(|cksum| gctx.signing.was_made_here(cksum))
+/// [`unsigned`], where it makes a difference: no entry is read that any rule would let pass.
+fn unsigned_by(required: &Effective, summary: &Summary) -> Option<Finding> {
+    match required.level {
+        Level::Allow => None,
+        Level::Warn | Level::Deny => unsigned(summary),
+    }
 }
 
 /// The finding of an entry in which there is no signature to be checked. `None` where there is one,
@@ -117,7 +121,7 @@ fn unsigned(summary: &Summary) -> Option<Finding> {
     if !is_from_registry(summary.package_id()) {
         return None;
     }
-    match summary.signed().map(|entry| &entry.claim) {
+    match summary.signed().map(|entry| entry.claim()) {
         None | Some(Ok(Claim::Unsigned)) => Some(Finding::Unsigned { version: None }),
         Some(Ok(Claim::UnknownVersion(v))) => Some(Finding::Unsigned { version: Some(*v) }),
         // Malformed ones are checked with the rest: what is chosen stops the command, what is
@@ -156,7 +160,8 @@ pub fn settle<'gctx>(
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
             let accepted_before = summary.signed().is_none() && gctx.signing.chosen(id).is_some();
-            if unsigned(summary).is_some() && !accepted_before {
+            let required = gctx.signing.required(gctx, id.source_id())?;
+            if unsigned_by(&required, summary).is_some() && !accepted_before {
                 unsigned_ones.push(summary);
             }
         }
@@ -226,7 +231,7 @@ fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<
     let mut names = Vec::new();
     for summary in summaries {
         let id = summary.package_id();
-        if made_here(gctx, summary) {
+        if gctx.signing.made(summary).is_some() {
             continue;
         }
         let required = gctx.signing.required(gctx, id.source_id())?;

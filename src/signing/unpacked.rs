@@ -15,31 +15,33 @@
 //! them, for their configuration.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use consign_statement::SignatureValid;
 use consign_statement::vendored::LeftOut;
+use consign_statement::{Digest, SignatureValid};
 
 use super::files::Files;
 use super::report;
 use crate::CargoResult;
-use crate::core::Package;
 use crate::core::compiler::BuildContext;
+use crate::core::{Package, PackageId};
 use crate::sources::source::MaybePackage;
 use crate::util::cache_lock::CacheLockMode;
 
 /// What rustup and cargo look for in the folder where they run, and in those above it.
-const STEERING: [&str; 4] = [
+/// The last is how git tells a repository without a work tree.
+const STEERING: [&str; 5] = [
     "rust-toolchain",
     "rust-toolchain.toml",
     ".cargo/config",
     ".cargo/config.toml",
+    "HEAD",
 ];
 
-/// What git and cargo look for there too; the last is how git tells a repository without a work tree. In a
-/// vendored folder there may be good reasons for these: it can be a repository of its own.
-const STEERING_IN_CACHE: [&str; 3] = [".git", "Cargo.toml", "HEAD"];
+/// What git and cargo look for there too. In a vendored folder there may be good reasons for these: it can
+/// be a repository of its own.
+const STEERING_IN_CACHE: [&str; 2] = [".git", "Cargo.toml"];
 
 /// What cargo reads of a package before anything of it is compiled.
 const READ_BEFORE: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
@@ -56,11 +58,21 @@ pub(super) fn ensure_as_signed(
     let id = package.package_id();
     let cache = bcx.gctx.registry_source_path().into_path_unlocked();
     let is_in_cache = root.starts_with(&cache);
-    if let Some(file) = steering(root, is_in_cache.then_some(&cache)) {
-        bail!(report::steered(id, &file));
+    // The vendored folder, or all of the cache: what is above is the user's own.
+    let top = if is_in_cache {
+        cache.parent()
+    } else {
+        root.parent()
+    };
+    let top = top.with_context(|| format!("`{}` is in no folder", root.display()))?;
+    // Where a link leads may be as it was signed, and what is around it nobody knows.
+    let is_link = root.is_symlink();
+    if !is_link {
+        nothing_steers(id, root, top, is_in_cache)?;
     }
+
     let found = Files::read(root, left_out)?;
-    if found.are(signature.tree()) {
+    if found.are(signature.tree()) && !is_link {
         return Ok(());
     }
     if !is_in_cache {
@@ -88,6 +100,7 @@ pub(super) fn ensure_as_signed(
     if !signed.are(signature.tree()) {
         bail!(report::other_files(id, &signed.names(), root));
     }
+    nothing_steers(id, root, top, is_in_cache)?;
     let changed = found.differences(&signed);
     let was_read = |name: &String| READ_BEFORE.contains(&name.as_str());
     if changed.iter().any(was_read) || !found.same_names(&signed) {
@@ -96,20 +109,39 @@ pub(super) fn ensure_as_signed(
     bcx.gctx.shell().warn(report::unpacked_again(id, &changed))
 }
 
-/// What lies above the package and steers the programs that run in its folder; `cache` is where it was
-/// unpacked, or it was vendored. What is above the cache, or the vendored folder, is the user's own.
-fn steering(root: &Path, cache: Option<&PathBuf>) -> Option<PathBuf> {
-    let (top, names) = match cache {
-        Some(cache) => (
-            cache.parent()?,
-            [&STEERING[..], &STEERING_IN_CACHE].concat(),
-        ),
-        None => (root.parent()?, STEERING.to_vec()),
+/// Makes sure that nothing above the package, up to `top`, steers the programs that run in its folder.
+/// They go by where a folder really is, and not by the links that lead to it.
+fn nothing_steers(id: PackageId, root: &Path, top: &Path, is_in_cache: bool) -> CargoResult<()> {
+    let real = |path: &Path| {
+        path.canonicalize()
+            .with_context(|| format!("failed to read `{}`", path.display()))
     };
-    let above = root.ancestors().skip(1);
-    above
-        .take_while(|folder| folder.starts_with(top))
-        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        // A link that leads nowhere may lead somewhere when it is looked at.
-        .find(|file| file.symlink_metadata().is_ok())
+    let (real_root, real_top) = (real(root)?, real(top)?);
+    if !real_root.starts_with(&real_top) {
+        bail!(report::leads_elsewhere(id, root, &real_root));
+    }
+    let mut names = STEERING.to_vec();
+    if is_in_cache {
+        names.extend(STEERING_IN_CACHE);
+    }
+    let above = real_root.ancestors().skip(1);
+    let mut files = above
+        .take_while(|folder| folder.starts_with(&real_top))
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    // A link that leads nowhere may lead somewhere when it is looked at.
+    match files.find(|file| file.symlink_metadata().is_ok()) {
+        Some(file) => bail!(report::steered(id, &file)),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that the unpacked files of a `package` that this command made are those that it made.
+pub(super) fn ensure_as_made(package: &Package, tree: &Digest) -> CargoResult<()> {
+    let root = package.root();
+    let found = Files::read(root, &LeftOut::new())?;
+    if !found.are(tree) || root.is_symlink() {
+        let id = package.package_id();
+        bail!(report::not_as_made(id, root));
+    }
+    Ok(())
 }

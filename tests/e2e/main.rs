@@ -4,7 +4,8 @@
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
 //! [`accept`]), then what is not signed ([`refuse`]) and what may be said of that in configuration
 //! ([`policy`]). Who answers for a key is in [`providers`], [`forges`] and [`directory`], and how often
-//! he is asked in [`lookup`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
+//! he is asked in [`lookup`]. The life of a key is in [`keys`], [`choosing`], [`passphrase`], [`imported`],
+//! [`account`] and [`ended`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
 //! where each test is a row of `docs/attacks.md`. Each test has a [`World`] of its own, and they run side by side.
 //!
 //! What is printed is compared as a whole, after [`consign_testbed::normalised`]; `UPDATE_EXPECT=1`

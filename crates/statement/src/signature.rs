@@ -76,11 +76,17 @@ impl Claim {
     /// `\u` and in no other way: so it is enough to look for both names and for `\u`, and no
     /// spelling gets a field past this that a JSON parser would see.
     pub fn from_json(line: &[u8]) -> Result<Claim, Malformed> {
-        let may_have = |needle: &str| memmem::find(line, needle.as_bytes()).is_some();
-        if !may_have(SIGNATURE) && !may_have(KEY_LOCATOR) && !may_have("\\u") {
-            return Ok(Claim::Unsigned);
+        match Claim::may_be_in(line) {
+            true => Claim::parse(line),
+            false => Ok(Claim::Unsigned),
         }
-        Claim::parse(line)
+    }
+
+    /// Whether [`from_json`](Claim::from_json) has to look at this line at all. Where it has not, the
+    /// line is [`Claim::Unsigned`].
+    pub fn may_be_in(line: &[u8]) -> bool {
+        let may_have = |needle: &str| memmem::find(line, needle.as_bytes()).is_some();
+        may_have(SIGNATURE) || may_have(KEY_LOCATOR) || may_have("\\u")
     }
 
     /// [`Claim::from_json`], for a line that may have the fields.

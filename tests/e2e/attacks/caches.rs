@@ -285,7 +285,7 @@ fn local_registry_that_skips_its_checksum() {
 /// does what it finds in the repository's own folder.
 #[cfg(unix)]
 #[test]
-fn hook_in_the_clone_of_an_index() {
+fn hook_in_the_clone_of_an_index_is_removed() {
     let scene = Scene::with_foo();
     let archive = fs::read(scene.world.registry.crate_path("foo", "1.0.0")).unwrap();
     let served = (scene.world.registry.line("foo", "1.0.0"), archive);
@@ -306,7 +306,123 @@ fn hook_in_the_clone_of_an_index() {
     });
     let (stock, consign) = scene.run(["update"]);
     stock.is_hit();
-    consign.is_hit();
+    consign.repairs("hooks/reference-transaction` was removed from the cache");
+}
+
+/// The same by the configuration of the clone.
+#[cfg(unix)]
+#[test]
+fn setting_in_the_clone_of_an_index_is_removed() {
+    let scene = Scene::with_foo();
+    let archive = fs::read(scene.world.registry.crate_path("foo", "1.0.0")).unwrap();
+    let served = (scene.world.registry.line("foo", "1.0.0"), archive);
+    scene.attack(|victim| {
+        let index = git_index(victim.home.path(), &served);
+        crate::sources::replace(
+            &scene.world,
+            &victim.home,
+            &format!("registry = \"{index}\""),
+        );
+        victim.home.add_config("[net]\ngit-fetch-with-cli = true");
+        victim.run(["fetch"]).is_unharmed("");
+        let repository = victim.below("registry/index", ".git");
+        let hooks = victim.home.path().join("registry/elsewhere");
+        write_program(&hooks.join("reference-transaction"), "");
+        let hooks = hooks.to_str().unwrap();
+        git(&repository, &["config", "core.hooksPath", hooks]);
+        let more = ["commit", "--allow-empty", "--quiet", "-m", "more"];
+        git(&victim.home.path().join("git-index"), &more);
+    });
+    let (stock, consign) = scene.run(["update"]);
+    stock.is_hit();
+    let told = consign.repairs("config` was removed from the cache");
+    assert_eq!(
+        told.stderr.matches("was removed").count(),
+        1,
+        "{}",
+        told.stderr
+    );
+    // What is cargo's own stays, and there is nothing more to be said.
+    let (_, again) = scene.run(["update"]);
+    assert!(!again.output.stderr.contains("was removed"));
+}
+
+/// A file that the victim's shell reads, say. What the registry writes into an entry ends up in it.
+#[cfg(unix)]
+#[test]
+fn link_in_the_place_of_an_index_entry_is_not_followed() {
+    let scene = Scene::with_foo();
+    scene.attack(|victim| {
+        victim.run(["generate-lockfile"]).output.succeeded();
+        fs::remove_file(victim.app.join("Cargo.lock")).unwrap();
+        let entry = victim.below("registry/index", ".cache/3/f/foo");
+        fs::remove_file(&entry).unwrap();
+        let profile = victim.home.path().join("profile");
+        fs::write(&profile, "mine").unwrap();
+        std::os::unix::fs::symlink(profile, entry).unwrap();
+    });
+    let profile = |victim: &Victim| fs::read(victim.home.path().join("profile")).unwrap();
+    let (stock, consign) = scene.run(["fetch"]);
+    stock.is_unharmed("");
+    consign.is_unharmed("");
+    assert_ne!(profile(&scene.stock), b"mine");
+    assert_eq!(profile(&scene.consign), b"mine");
+}
+
+/// A configuration that outranks the victim's own, say.
+#[cfg(unix)]
+#[test]
+fn link_in_the_place_of_an_archive_is_not_followed() {
+    let scene = Scene::with_foo();
+    scene.attack(|victim| {
+        victim.run(["fetch"]).output.succeeded();
+        let archive = victim.cached("foo-1.0.0");
+        fs::remove_file(&archive).unwrap();
+        fs::remove_dir_all(victim.home.path().join("registry/src")).unwrap();
+        std::os::unix::fs::symlink(victim.home.path().join("config"), archive).unwrap();
+    });
+    let (stock, consign) = scene.run(["fetch", "--locked"]);
+    stock.is_unharmed("");
+    consign.is_unharmed("");
+    assert!(scene.stock.home.path().join("config").exists());
+    assert!(!scene.consign.home.path().join("config").exists());
+}
+
+/// Nothing of `switch` is compiled here: it is for another platform. But by its entry it turns on a
+/// feature of `foo`, which is.
+#[test]
+fn index_cache_of_a_package_that_is_not_compiled_is_refused() {
+    let scene = with_a_switch().having_run(["build"]);
+    scene.attack(|victim| {
+        let entry = victim.below("registry/index", ".cache/sw/it/switch");
+        let features = "\"features\":[],\"optional\":false";
+        replace_in(
+            &entry,
+            features,
+            "\"features\":[\"danger\"],\"optional\":false",
+        );
+    });
+    let (stock, consign) = scene.run(["run", "--frozen"]);
+    stock.is_hit();
+    consign.refuses("refusing `switch v1.0.0 (registry `demo`)`: it was tampered with");
+}
+
+/// The victims need `foo`, which has a dangerous feature, and for another platform `switch`, which needs
+/// `foo` too. They resolve as packages of the edition of 2018 do.
+pub fn with_a_switch() -> Scene {
+    let world = World::new();
+    let lib = "pub fn name() -> &'static str { if cfg!(feature = \"danger\") { \"evil\" } else { \"foo\" } }";
+    let foo = world.library("foo", "1.0.0").feature("danger", &[]);
+    world.publish(foo.file("src/lib.rs", lib));
+    world.publish(world.library("switch", "1.0.0").dependency("foo", "1"));
+    let switch =
+        "[target.'cfg(windows)'.dependencies]\nswitch = { version = \"1\", registry = \"demo\" }";
+    Scene::building(world, |app| {
+        app.package_line("resolver = \"1\"")
+            .dependency("foo", "1")
+            .manifest(switch)
+            .program("println!(\"{}\", foo::name());")
+    })
 }
 
 /// `config.json` says where archives are, and whether the token goes along.

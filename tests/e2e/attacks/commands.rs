@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use super::{EVIL_SCRIPT, Ran, Scene, arbitrary, caches};
+use consign_statement::Digest;
+use consign_testbed::Registry;
+use serde_json::json;
+
+use super::{EVIL_SCRIPT, Ran, Scene, arbitrary, caches, replace_in};
 use crate::World;
 
 /// What both get from a command, where the build script of `foo` was edited in `registry/src`.
@@ -150,4 +154,74 @@ fn package_of_a_workspace_is_not_compiled_with_an_edited_archive() {
     let (stock, consign) = scene.run(["package", "--workspace"]);
     stock.is_hit();
     consign.refuses("its archive is not the one that");
+}
+
+/// What a command has just packed, nobody has signed yet. Its checksum can be known before: whoever
+/// gives it to a vendored package does not make it one of these.
+#[test]
+fn checksum_of_what_was_just_packed_is_no_proof() {
+    let world = World::new();
+    world.publish(world.library("foo", "1.0.0"));
+    let other = Registry::start(&world.sandbox);
+    let scene = Scene::building(world, |app| {
+        app.manifest("[workspace]\nmembers = [\"one\", \"two\"]")
+            .program("")
+    });
+    scene.attack(|victim| {
+        victim.home.add_config(&format!(
+            "[registries.other]\nindex = \"{}\"",
+            other.index_url()
+        ));
+        let folder = victim.app.strip_prefix(scene.world.sandbox.path()).unwrap();
+        let member = |name: &str| {
+            let package = scene
+                .world
+                .sandbox
+                .package(name)
+                .package_line("publish = [\"other\"]");
+            package.folder(folder.join(name).to_str().unwrap())
+        };
+        let one = "one = { path = \"../one\", version = \"0.1.0\", registry = \"other\" }";
+        member("one").write();
+        member("two")
+            .dependency("foo", "1")
+            .dependency_line(one)
+            .write();
+        let config = victim.run(["vendor"]).output.succeeded().stdout;
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        fs::write(victim.app.join(".cargo/config.toml"), config).unwrap();
+
+        // The attacker packs what everybody can see.
+        let pack = [
+            "package",
+            "--package",
+            "one",
+            "--no-verify",
+            "--registry",
+            "other",
+        ];
+        victim.run(pack).output.succeeded();
+        let packed = fs::read(victim.app.join("target/package/one-0.1.0.crate")).unwrap();
+        let foo = victim.app.join("vendor/foo");
+        fs::write(foo.join("build.rs"), EVIL_SCRIPT).unwrap();
+        replace_in(
+            &foo.join("Cargo.toml"),
+            "build = false",
+            "build = \"build.rs\"",
+        );
+        let checksums = json!({ "package": Digest::of(&packed).to_string(), "files": {} });
+        fs::write(foo.join(".cargo-checksum.json"), checksums.to_string()).unwrap();
+        fs::remove_file(victim.app.join("Cargo.lock")).unwrap();
+    });
+    let package = [
+        "package",
+        "--workspace",
+        "--exclude",
+        "app",
+        "--registry",
+        "other",
+    ];
+    let (stock, consign) = scene.run(package);
+    stock.is_hit();
+    consign.refuses("version 1.0.0 is not signed");
 }

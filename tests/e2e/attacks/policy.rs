@@ -58,11 +58,48 @@ fn alias_of_a_project_lowers_the_users_policy() {
     let (stock, consign) = scene.run_without_a_rule(["start"]);
     stock.is_hit();
     consign.is_hit();
-    // What nothing lifts, is the flag.
-    scene
-        .run(["start"])
-        .1
-        .refuses("version 1.0.0 is not signed");
+}
+
+#[test]
+fn alias_of_a_project_does_not_lift_the_flag() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let scene = Scene::of(world);
+    scene.attack(|victim| {
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        let alias =
+            "[alias]\nstart = [\"run\", \"--config\", \"signing.require-signatures=false\"]";
+        fs::write(victim.app.join(".cargo/config.toml"), alias).unwrap();
+    });
+    // Given before the alias; and after it.
+    let (stock, consign) = scene.run(["start"]);
+    stock.is_hit();
+    consign.refuses("version 1.0.0 is not signed");
+    let after = scene.consign.run(["start", "--require-signatures"]);
+    after.refuses("version 1.0.0 is not signed");
+}
+
+/// Then `demo` stands in for crates.io, and is used as itself too.
+#[test]
+fn project_that_has_a_registry_stand_in_for_another_lifts_nothing() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    world.publish_unsigned(world.library("bar", "1.0.0"));
+    let scene = Scene::building(world, |app| {
+        app.dependency("foo", "1")
+            .dependency_line("bar = \"1\"")
+            .program("println!(\"{}\", foo::name());")
+    });
+    scene.attack(|victim| {
+        let rule = "[signing.registries.demo]\nunsigned = \"deny\"";
+        victim.home.add_config(rule);
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        let config = "[source.crates-io]\nreplace-with = \"demo\"";
+        fs::write(victim.app.join(".cargo/config.toml"), config).unwrap();
+    });
+    let (stock, consign) = scene.run_without_a_rule(["run"]);
+    stock.is_hit();
+    consign.refuses("version 1.0.0 is not signed");
 }
 
 #[test]

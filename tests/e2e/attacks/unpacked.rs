@@ -159,6 +159,39 @@ fn link_in_place_of_the_folder_is_unpacked_again() {
     );
 }
 
+/// All files are as they were signed. What the compiler is, rustup reads where they really are.
+#[cfg(unix)]
+#[test]
+fn link_above_the_packages_hides_no_toolchain_file() {
+    let scene = Scene::with_foo().fetched();
+    scene.attack(|victim| {
+        let registry = victim.unpacked("foo-1.0.0").parent().unwrap().to_owned();
+        let elsewhere = victim.home.path().join("registry/cache/.elsewhere/src");
+        fs::create_dir_all(elsewhere.parent().unwrap()).unwrap();
+        fs::rename(&registry, &elsewhere).unwrap();
+        fs::write(elsewhere.with_file_name("rust-toolchain.toml"), "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, registry).unwrap();
+    });
+    let (stock, consign) = scene.run(["run", "--locked"]);
+    stock.is_unharmed("foo 1.0.0\n");
+    consign.refuses("registry/cache/.elsewhere/rust-toolchain.toml` steers");
+}
+
+#[cfg(unix)]
+#[test]
+fn link_that_leads_out_of_the_cache_is_refused() {
+    let scene = Scene::with_foo().fetched();
+    scene.attack(|victim| {
+        let registry = victim.unpacked("foo-1.0.0").parent().unwrap().to_owned();
+        let elsewhere = victim.home.path().join("elsewhere");
+        fs::rename(&registry, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, registry).unwrap();
+    });
+    let (stock, consign) = scene.run(["run", "--locked"]);
+    stock.is_unharmed("foo 1.0.0\n");
+    consign.refuses("nobody knows what is around it");
+}
+
 #[test]
 fn edited_source_survives_no_fresh_download() {
     let scene = Scene::with_foo().fetched();

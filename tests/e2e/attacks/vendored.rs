@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{EVIL, EVIL_SCRIPT, Scene, Victim, replace_in};
+use super::caches::with_a_switch;
+use super::{EVIL, EVIL_SCRIPT, Scene, Victim, git, replace_in, write_program};
 use crate::World;
 
 /// Both have vendored what they need, each with a cargo of his own, and build from that.
@@ -145,7 +146,7 @@ fn edited_manifest_is_refused() {
     });
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_hit();
-    consign.refuses(OTHER_FILES);
+    consign.refuses("its manifest has other dependencies, features or links");
 }
 
 #[test]
@@ -352,5 +353,69 @@ fn toolchain_file_in_the_vendored_folder_is_refused() {
     let (stock, consign) = scene.run(["run", "--locked"]);
     // It was not started by rustup, and neither is its compiler here.
     stock.is_unharmed("foo 1.0.0\n");
+    consign.refuses("steers the programs that run in its folder");
+}
+
+/// Nothing of `switch` is compiled here: it is for another platform. But by its manifest it turns on a
+/// feature of `foo`, which is.
+#[test]
+fn manifest_of_a_package_that_is_not_compiled_is_refused() {
+    let scene = vendored(with_a_switch());
+    scene.attack(|victim| {
+        let folder = victim.app.join("vendor/switch");
+        let requirement = "[dependencies.foo]\nversion = \"1\"\n";
+        let features = "[dependencies.foo]\nversion = \"1\"\nfeatures = [\"danger\"]\n";
+        replace_in(&folder.join("Cargo.toml"), requirement, features);
+        let checksums = folder.join(".cargo-checksum.json");
+        let mut edited: Value = serde_json::from_slice(&fs::read(&checksums).unwrap()).unwrap();
+        edited["files"] = json!({});
+        fs::write(checksums, edited.to_string()).unwrap();
+    });
+    let (stock, consign) = scene.run(["run", "--frozen"]);
+    stock.is_hit();
+    consign.refuses("its manifest has other dependencies, features or links than its signed entry");
+}
+
+/// All files are as they were signed. What the compiler is, rustup reads where they really are.
+#[cfg(unix)]
+#[test]
+fn link_in_place_of_the_folder_is_refused() {
+    let scene = vendored_foo();
+    scene.attack(|victim| {
+        let vendor = victim.app.join("vendor");
+        fs::create_dir_all(vendor.join(".elsewhere")).unwrap();
+        fs::rename(vendor.join("foo"), vendor.join(".elsewhere/foo")).unwrap();
+        fs::write(vendor.join(".elsewhere/rust-toolchain.toml"), "").unwrap();
+        std::os::unix::fs::symlink(".elsewhere/foo", vendor.join("foo")).unwrap();
+    });
+    let (stock, consign) = scene.run(["run", "--locked"]);
+    stock.is_unharmed("foo 1.0.0\n");
+    consign.refuses(OTHER_FILES);
+}
+
+/// In this form a repository can be in another one, and come with it.
+#[cfg(unix)]
+#[test]
+fn git_repository_in_the_vendored_folder_is_refused() {
+    let world = World::new();
+    let script = "fn main() {
+        let _ = std::process::Command::new(\"git\").args([\"status\"]).status();
+    }";
+    world.publish(world.library("foo", "1.0.0").file("build.rs", script));
+    let scene = vendored(Scene::of(world));
+    scene.attack(|victim| {
+        let vendor = victim.app.join("vendor");
+        let monitor = vendor.join(".monitor");
+        write_program(&monitor, "");
+        git(&vendor, &["init", "--quiet", "--bare", "."]);
+        git(&vendor, &["config", "core.bare", "false"]);
+        git(&vendor, &["config", "core.worktree", "."]);
+        git(
+            &vendor,
+            &["config", "core.fsmonitor", monitor.to_str().unwrap()],
+        );
+    });
+    let (stock, consign) = scene.run(["run", "--locked"]);
+    stock.is_hit();
     consign.refuses("steers the programs that run in its folder");
 }
