@@ -116,9 +116,14 @@ fn help_of_key_is_there() {
         Usage: cargo key [OPTIONS] <COMMAND>
 
         Commands:
-          new   Make a signing key
-          list  List the signing keys that are here
-          show  Print the public half of a signing key, to be published
+          new      Make a signing key
+          list     List the signing keys that are here
+          show     Print the public half of a signing key, to be published
+          publish  Publish the public half of a signing key at its provider
+          retire   Stop using a signing key
+          revoke   Withdraw a signing key, and all that it signed
+          import   Take over a signing key that another program made
+          export   Print a signing key, its secret half included
 
         Options:
           -v, --verbose...               Use verbose output (-vv very verbose/build.rs output)

@@ -320,7 +320,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing] unsinged = "deny"
         error: unknown setting `signing.unsinged` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `max-key-age`, `identities`, `registries`
+        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `key`, `passphrase-command`, `max-key-age`, `identities`, `registries`
 
         # [signing] unsigned-publish = "warn"
         error: invalid `signing.unsigned-publish` in [SANDBOX]/app/.cargo/config.toml: it is `allow` or `deny`
@@ -346,7 +346,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.registries.demo] unsigend = "deny"
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`
+        help: the settings there are `unsigned`, `identity`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
@@ -374,7 +374,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.identities.corp] key = "https://keys.example/{user}.gpg"
         error: unknown setting `signing.identities.corp.key` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `kind`, `host`, `keys`, `display`
+        help: the settings there are `kind`, `host`, `keys`, `display`, `client-id`
 
         # [signing.identities.Corp] keys = "https://keys.example/{user}.gpg"
         error: invalid `signing.identities.Corp` in `[SANDBOX]/app/.cargo/config.toml`
