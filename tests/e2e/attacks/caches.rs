@@ -412,8 +412,8 @@ fn index_cache_of_a_package_that_is_not_compiled_is_refused() {
 pub fn with_a_switch() -> Scene {
     let world = World::new();
     let lib = "pub fn name() -> &'static str { if cfg!(feature = \"danger\") { \"evil\" } else { \"foo\" } }";
-    let foo = world.library("foo", "1.0.0").feature("danger", &[]);
-    world.publish(foo.file("src/lib.rs", lib));
+    let package = world.library("foo", "1.0.0").feature("danger", &[]);
+    world.publish(package.file("src/lib.rs", lib));
     world.publish(world.library("switch", "1.0.0").dependency("foo", "1"));
     let switch =
         "[target.'cfg(windows)'.dependencies]\nswitch = { version = \"1\", registry = \"demo\" }";
