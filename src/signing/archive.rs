@@ -104,7 +104,7 @@ const MAX_RATIO: u64 = 20;
 const MAX_IN_MEMORY: usize = 8 << 20;
 
 /// How many bytes an archive of `size` bytes may unpack to.
-pub(super) fn unpacked_limit(size: u64) -> u64 {
+fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
@@ -196,15 +196,30 @@ fn entry_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<Shared
 }
 
 /// The SHA-256 of the whole file, which is left at its beginning.
-fn digest(mut file: &File) -> CargoResult<Digest> {
+pub(super) fn digest(archive: &File) -> CargoResult<Digest> {
     tracing::trace!("hashing an archive");
-    file.seek(SeekFrom::Start(0))
-        .context("failed to rewind an archive")?;
+    rewind(archive)?;
     let hash = cargo_util::Sha256::new()
-        .update_file(file)
+        .update_file(archive)
         .context("failed to read an archive")?
         .finish();
-    file.seek(SeekFrom::Start(0))
-        .context("failed to rewind an archive")?;
+    rewind(archive)?;
     Ok(Digest::from_bytes(hash))
+}
+
+/// The digest over the files in the archive of a package, which is left at its beginning. An error where
+/// nobody could sign such a package.
+pub(super) fn tree_of(name: &str, version: &str, archive: &File) -> CargoResult<Digest> {
+    rewind(archive)?;
+    let limit = unpacked_limit(archive.metadata()?.len());
+    let tree = tree::of_crate(BufReader::new(archive), name, version, limit)?;
+    rewind(archive)?;
+    Ok(tree)
+}
+
+fn rewind(mut archive: &File) -> CargoResult<()> {
+    archive
+        .seek(SeekFrom::Start(0))
+        .context("failed to rewind an archive")?;
+    Ok(())
 }

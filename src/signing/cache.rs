@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::util::Filesystem;
 use crate::{CargoResult, GlobalContext};
 
 /// Files of an index that cargo writes whenever it asks the registry.
@@ -22,27 +21,18 @@ const WRITTEN: [&str; 3] = ["config.json", ".last-updated", ".cache"];
 /// make.
 const OF_WORK_TREES: [&str; 2] = ["config.worktree", "commondir"];
 
-/// Removes every link on the way from the folder `top`, which may be one, to `path`.
+/// Removes every link on the way from the folder `top`, which may be one, to the path `below` it.
 ///
 /// What is not there is no link. One that cannot be removed is an error.
-pub fn remove_links(top: &Path, path: &Path) -> CargoResult<()> {
-    let Ok(below) = path.strip_prefix(top) else {
-        return Ok(());
-    };
+pub fn remove_links(top: &Path, below: impl AsRef<Path>) -> CargoResult<()> {
     let mut at = top.to_owned();
-    for component in below.components() {
+    for component in below.as_ref().components() {
         at.push(component);
         if at.is_symlink() {
             remove(&at)?;
         }
     }
     Ok(())
-}
-
-/// [`remove_links`], for a file in a folder that cargo has locked.
-pub fn remove_links_in(folder: &Filesystem, file: &str) -> CargoResult<()> {
-    let folder = folder.as_path_unlocked();
-    remove_links(folder, &folder.join(file))
 }
 
 /// Removes from the indexes and clones of the cache what cargo did not put there, once a command, with a
@@ -172,7 +162,7 @@ fn remove(path: &Path) -> CargoResult<()> {
     .with_context(|| format!("failed to remove `{}`", path.display()))
 }
 
-/// The folders in a folder, which need not be there.
+/// What is in a folder; nothing where it cannot be read, as where it is not there.
 fn children(folder: &Path) -> CargoResult<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

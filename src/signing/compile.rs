@@ -75,8 +75,8 @@ fn everything_chosen_is_accepted(gctx: &GlobalContext) -> CargoResult<()> {
 }
 
 /// Adds the signed files of `package` to what its compiled units are known by, where signatures are
-/// required: so what was compiled before they were, and is known to stock cargo by its version alone, is
-/// compiled again, once. Elsewhere it adds nothing, and what stock cargo compiled is fresh.
+/// required: so what was compiled without that, and is known to stock cargo by its version alone, is
+/// compiled again. Elsewhere it adds nothing, and what stock cargo compiled is fresh.
 pub fn fingerprint(
     bcx: &BuildContext<'_, '_>,
     package: &Package,

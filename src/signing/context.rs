@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,9 +13,9 @@ use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
 use consign_policy::Effective;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Digest, PublicKey, RegistryId, tree};
+use consign_statement::{Digest, PublicKey, RegistryId};
 
-use super::archive::unpacked_limit;
+use super::archive::tree_of;
 use super::config::Policy;
 use super::entry::SharedEntry;
 use super::lookup::Answers;
@@ -71,14 +70,6 @@ struct Made {
     cksum: String,
     /// Its files; `None` where nobody could sign such a package.
     tree: Option<Digest>,
-}
-
-/// The files in an archive that this command made, which is left at its end.
-fn tree_of(id: PackageId, mut archive: &File) -> Option<Digest> {
-    archive.seek(SeekFrom::Start(0)).ok()?;
-    let limit = unpacked_limit(archive.metadata().ok()?.len());
-    let version = id.version().to_string();
-    tree::of_crate(archive, &id.name(), &version, limit).ok()
 }
 
 impl Signing {
@@ -184,11 +175,12 @@ impl Signing {
     /// The package `id` was made by this very command, and is in `archive`, whose SHA-256 is `cksum` in
     /// hexadecimal digits.
     pub fn made_here(&self, id: PackageId, cksum: &str, archive: &File) {
+        let version = id.version().to_string();
         let made = Made {
             name: id.name(),
-            version: id.version().to_string(),
+            tree: tree_of(&id.name(), &version, archive).ok(),
+            version,
             cksum: cksum.to_owned(),
-            tree: tree_of(id, archive),
         };
         lock(&self.made_here).push(made);
     }

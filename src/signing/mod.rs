@@ -54,7 +54,7 @@ mod unpacked;
 mod vendored;
 
 pub use archive::{CheckedArchive, downloaded};
-pub use cache::{clean, remove_links, remove_links_in};
+pub use cache::{clean, remove_links};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;
 pub use context::{REQUIRED, Signing};

@@ -5,15 +5,14 @@
 //! writes for such a request.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 
 use anyhow::Context as _;
 use consign_policy::Level;
-use consign_statement::{Digest, Locator, Release, SignedFields, index, publish, tree};
+use consign_statement::{Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
 use serde::Serialize;
 
-use super::archive::unpacked_limit;
+use super::archive::{digest, tree_of};
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use crate::core::SourceId;
@@ -87,17 +86,11 @@ fn signed(
     gctx: &GlobalContext,
     registry: SourceId,
     request: &NewCrate,
-    mut archive: &File,
+    archive: &File,
     signer: &Signer,
 ) -> CargoResult<SignedFields> {
-    archive.seek(SeekFrom::Start(0))?;
-    let mut bytes = Vec::new();
-    archive.read_to_end(&mut bytes)?;
-    archive.seek(SeekFrom::Start(0))?;
-
-    let limit = unpacked_limit(bytes.len() as u64);
-    let cksum = Digest::of(&bytes);
-    let tree = tree::of_crate(&bytes[..], &request.name, &request.vers, limit)
+    let cksum = digest(archive)?;
+    let tree = tree_of(&request.name, &request.vers, archive)
         .context("the package holds something that cannot be signed")?;
     let registry = registry_id(registry)?;
     let locator = Locator::new(

@@ -282,10 +282,9 @@ fn local_registry_that_skips_its_checksum() {
 }
 
 /// An index of the old kind is a git repository, and `net.git-fetch-with-cli` has git fetch it: git
-/// does what it finds in the repository's own folder.
+/// does what it finds in the repository's own folder. The attacker is given that folder.
 #[cfg(unix)]
-#[test]
-fn hook_in_the_clone_of_an_index_is_removed() {
+fn with_a_clone_of_an_index(attack: impl Fn(&Victim, &Path)) -> Scene {
     let scene = Scene::with_foo();
     let archive = fs::read(scene.world.registry.crate_path("foo", "1.0.0")).unwrap();
     let served = (scene.world.registry.line("foo", "1.0.0"), archive);
@@ -298,11 +297,19 @@ fn hook_in_the_clone_of_an_index_is_removed() {
         );
         victim.home.add_config("[net]\ngit-fetch-with-cli = true");
         victim.run(["fetch"]).is_unharmed("");
-        let repository = victim.below("registry/index", ".git");
-        write_program(&repository.join("hooks/reference-transaction"), "");
+        attack(victim, &victim.below("registry/index", ".git"));
         // Something new, so that there is something to be fetched.
         let more = ["commit", "--allow-empty", "--quiet", "-m", "more"];
         git(&victim.home.path().join("git-index"), &more);
+    });
+    scene
+}
+
+#[cfg(unix)]
+#[test]
+fn hook_in_the_clone_of_an_index_is_removed() {
+    let scene = with_a_clone_of_an_index(|_, clone| {
+        write_program(&clone.join("hooks/reference-transaction"), "");
     });
     let (stock, consign) = scene.run(["update"]);
     stock.is_hit();
@@ -313,25 +320,13 @@ fn hook_in_the_clone_of_an_index_is_removed() {
 #[cfg(unix)]
 #[test]
 fn setting_in_the_clone_of_an_index_is_removed() {
-    let scene = Scene::with_foo();
-    let archive = fs::read(scene.world.registry.crate_path("foo", "1.0.0")).unwrap();
-    let served = (scene.world.registry.line("foo", "1.0.0"), archive);
-    scene.attack(|victim| {
-        let index = git_index(victim.home.path(), &served);
-        crate::sources::replace(
-            &scene.world,
-            &victim.home,
-            &format!("registry = \"{index}\""),
-        );
-        victim.home.add_config("[net]\ngit-fetch-with-cli = true");
-        victim.run(["fetch"]).is_unharmed("");
-        let repository = victim.below("registry/index", ".git");
+    let scene = with_a_clone_of_an_index(|victim, clone| {
         let hooks = victim.home.path().join("registry/elsewhere");
         write_program(&hooks.join("reference-transaction"), "");
-        let hooks = hooks.to_str().unwrap();
-        git(&repository, &["config", "core.hooksPath", hooks]);
-        let more = ["commit", "--allow-empty", "--quiet", "-m", "more"];
-        git(&victim.home.path().join("git-index"), &more);
+        git(
+            clone,
+            &["config", "core.hooksPath", hooks.to_str().unwrap()],
+        );
     });
     let (stock, consign) = scene.run(["update"]);
     stock.is_hit();
@@ -412,8 +407,8 @@ fn index_cache_of_a_package_that_is_not_compiled_is_refused() {
 pub fn with_a_switch() -> Scene {
     let world = World::new();
     let lib = "pub fn name() -> &'static str { if cfg!(feature = \"danger\") { \"evil\" } else { \"foo\" } }";
-    let foo = world.library("foo", "1.0.0").feature("danger", &[]);
-    world.publish(foo.file("src/lib.rs", lib));
+    let package = world.library("foo", "1.0.0").feature("danger", &[]);
+    world.publish(package.file("src/lib.rs", lib));
     world.publish(world.library("switch", "1.0.0").dependency("foo", "1"));
     let switch =
         "[target.'cfg(windows)'.dependencies]\nswitch = { version = \"1\", registry = \"demo\" }";

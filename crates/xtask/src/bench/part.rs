@@ -142,7 +142,8 @@ impl Contestant {
     fn place(self, workload: &Workload) -> &Place {
         match self {
             Contestant::Stock | Contestant::StockAgain => &workload.stock,
-            Contestant::Consign | Contestant::Requiring => &workload.consign,
+            Contestant::Consign => &workload.consign,
+            Contestant::Requiring => &workload.requiring,
         }
     }
 
@@ -190,8 +191,12 @@ pub fn measure(which: Which, workload: &Workload, rounds: Option<u32>) -> anyhow
     let rounds = rounds.unwrap_or(part.rounds);
     let name = part.args.join(" ");
     eprintln!("preparing `cargo {name}` {}", part.about);
-    for place in [&workload.stock, &workload.consign] {
-        part.make_ready(place)?;
+    for contestant in [
+        Contestant::Stock,
+        Contestant::Consign,
+        Contestant::Requiring,
+    ] {
+        part.make_ready(contestant, workload)?;
     }
     let mut begun = 0;
     let times = in_turns(rounds, Contestant::ALL.len(), |round, number| {
@@ -211,7 +216,8 @@ pub fn measure(which: Which, workload: &Workload, rounds: Option<u32>) -> anyhow
 
 impl Part {
     /// Does once what every run can build on.
-    fn make_ready(&self, place: &Place) -> anyhow::Result<()> {
+    fn make_ready(&self, contestant: Contestant, workload: &Workload) -> anyhow::Result<()> {
+        let place = contestant.place(workload);
         place.set_lockfile(true)?;
         let command = match self.start {
             Start::Built => "check",
@@ -219,7 +225,8 @@ impl Part {
             Start::Nothing { .. } => return Ok(()),
         };
         let run = place.home.cargo(&place.cargo, &place.project);
-        run.args([command, "--locked"]).run().succeeded();
+        let run = run.args([command, "--locked"]).args(contestant.args());
+        run.run().succeeded();
         Ok(())
     }
 

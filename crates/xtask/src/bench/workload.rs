@@ -31,6 +31,8 @@ pub struct Workload {
     pub stock: Place,
     /// For ours.
     pub consign: Place,
+    /// Ours again, where signatures are required: it would compile anew what it compiled without that.
+    pub requiring: Place,
     /// How many packages there are, all of them signed.
     pub packages: usize,
     // Dropped before the folder that it keeps its files in.
@@ -72,7 +74,8 @@ impl Workload {
         };
         Ok(Workload {
             stock: place("stock", stock)?,
-            consign: place("consign", consign)?,
+            consign: place("consign", consign.clone())?,
+            requiring: place("requiring", consign)?,
             packages: packages.len(),
             _registry: registry,
             _keys: keys,
