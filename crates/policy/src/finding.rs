@@ -1,62 +1,15 @@
 //! What a check says of a release.
 
 use consign_identity::Identity;
-use consign_identity::openpgp::KeyFault;
+use consign_identity::account::OtherAccount;
+use consign_signers::Signer;
 use consign_statement::{
     Claim, InvalidRelease, Malformed, PublicKey, RegistryId, SignatureValid, SignedFields,
     VerifyError,
 };
+use semver::Version;
 
-/// What is known of the key that a locator names, after its provider was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyAnswer {
-    /// The account publishes the key.
-    Published,
-    /// It does not, or not any more.
-    Withdrawn(Withdrawn),
-    /// Nobody could be asked.
-    Unanswered(Unanswered),
-}
-
-/// Why nobody could be asked about a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unanswered {
-    /// The network may not be used.
-    #[error("the network is off (`--offline`)")]
-    Offline,
-    /// Nobody knows of a provider of that name.
-    #[error("no identity provider `{0}` is known")]
-    NoProvider(String),
-    /// The provider did not answer, or not with keys; where and how, in a phrase.
-    #[error("{0}")]
-    Failed(String),
-}
-
-/// Why a key does not count as its identity's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Withdrawn {
-    /// The account publishes other keys, or none.
-    NotPublished,
-    /// There is no such account.
-    NoSuchAccount,
-    /// The account publishes it, and its owner's signatures say that it does not count.
-    Fault(KeyFault),
-}
-
-impl Withdrawn {
-    /// Whether nothing counts that the key signed, at whatever time.
-    pub fn whatever_it_signed(&self) -> bool {
-        match self {
-            Withdrawn::NotPublished | Withdrawn::NoSuchAccount => true,
-            Withdrawn::Fault(fault) => !matches!(
-                fault,
-                KeyFault::Early { .. } | KeyFault::Expired { .. } | KeyFault::Retired { .. }
-            ),
-        }
-    }
-}
+use crate::rules::{Expected, KeyStanding, New, Unanswered, Who, Withdrawn, Without};
 
 /// Why a signature does not stand for an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +42,7 @@ impl From<InvalidRelease> for Mismatch {
     }
 }
 
-/// A release whose signature fits and whose key its identity publishes. Only [`Finding::of`] makes
+/// A release whose signature fits, by a key that counts as its signer's. Only [`Finding::of`] makes
 /// one.
 #[derive(Debug, Clone)]
 pub struct Published {
@@ -113,20 +66,22 @@ impl Published {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The signature fits, and its key is one of the identity's.
+    /// The signature fits, by a known key of a signer that is expected.
     Verified(Published),
-    /// There is no signature, or one in a version of the format that is not known, which it says.
+    /// There is no signature, and there never was one that this version would have to have too.
     Unsigned {
-        /// The version, where there is one.
+        /// The version of the format that there is a signature in, where it is one that is not known.
         version: Option<u64>,
+        /// Whether the signers file accepts that.
+        exempt: bool,
     },
-    /// The signature is good, and for another registry.
-    WrongSigner {
-        /// The registry that was signed for.
-        signed_for: RegistryId,
-        /// The registry that the entry came from.
-        in_use: RegistryId,
-    },
+    /// There is no signature, and there was one before.
+    LostSignature(Lost),
+    /// The signature fits, and its signer was not seen to sign this package before, or not with this
+    /// key.
+    UnknownSigner(Newcomer),
+    /// The signature is good, and not by somebody who may sign this release.
+    WrongSigner(Wrong),
     /// The signature fits, and its key does not count.
     WithdrawnKey {
         /// Who is said to have signed.
@@ -144,9 +99,64 @@ pub enum Finding {
         signature: SignatureValid,
         /// Why nobody could be asked.
         why: Unanswered,
+        /// Whether the signers file says who signs this package.
+        is_expected: bool,
     },
     /// The signature does not fit, or what is said of it cannot be read; how, in a phrase.
     Tampered(String),
+}
+
+/// A release without a signature, of a package that had one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The version of the format that there is a signature in, where it is one that is not known.
+    pub version: Option<u64>,
+    /// Since when this line, or the newest that is known, is signed.
+    pub since: Version,
+    /// By whom.
+    pub expected: Vec<Signer>,
+}
+
+/// A signer, or a key, that was not seen before.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// Who is said to have signed.
+    pub signer: Identity,
+    /// With which key.
+    pub key: PublicKey,
+    /// What is new.
+    pub new: New,
+    /// That it counts as the signer's. `None` where it was not asked for, since nobody new is
+    /// accepted.
+    pub published: Option<Published>,
+}
+
+/// Why a signer is not one who may sign a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// It was signed for another registry.
+    Registry {
+        /// The registry that was signed for.
+        signed_for: RegistryId,
+        /// The registry that the entry came from.
+        in_use: RegistryId,
+    },
+    /// Others sign this package.
+    Signer {
+        /// Who is said to have signed.
+        signer: Identity,
+        /// Who may.
+        expected: Vec<Signer>,
+        /// Since which versions they do; the lowest in each line.
+        since: Vec<Version>,
+    },
+    /// The name is that of another account than it was.
+    Account {
+        /// The name.
+        signer: Identity,
+        /// Which accounts.
+        other: OtherAccount,
+    },
 }
 
 impl Finding {
@@ -154,35 +164,60 @@ impl Finding {
     /// covers, whether or not its key is known to be anyone's.
     pub fn signature(&self) -> Option<&SignatureValid> {
         match self {
-            Finding::Verified(published) => Some(published.signature()),
             Finding::Unchecked { signature, .. } => Some(signature),
+            _ => Some(self.published()?.signature()),
+        }
+    }
+
+    /// Who published the release, where that is known.
+    pub fn published(&self) -> Option<&Published> {
+        match self {
+            Finding::Verified(published) => Some(published),
+            Finding::UnknownSigner(newcomer) => newcomer.published.as_ref(),
             _ => None,
         }
     }
 
-    /// Decides what is found of a release.
+    /// The name of the finding, as in the documentation.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Finding::Verified(_) => "verified",
+            Finding::Unsigned { .. } => "unsigned",
+            Finding::LostSignature(_) => "lost signature",
+            Finding::UnknownSigner(_) => "unknown signer",
+            Finding::WrongSigner(_) => "wrong signer",
+            Finding::WithdrawnKey { .. } => "withdrawn key",
+            Finding::Unchecked { .. } => "unchecked",
+            Finding::Tampered(_) => "tampered",
+        }
+    }
+
+    /// Decides what is found of version `vers` of a package.
     ///
+    /// - `expected`: what the signers file says of the package;
     /// - `claim`: what its entry says of a signature;
     /// - `verify`: checks a signature against the entry;
-    /// - `ask`: finds out whether the identity publishes the key that signed, and whether it counts.
+    /// - `ask`: finds out whether the key that signed counts as the identity's.
     ///
-    /// `ask` is not called for a signature that does not fit: whoever writes index entries should
-    /// not choose who is asked about whom.
+    /// `ask` is not called for a signature that does not fit, nor for an identity that could not be
+    /// accepted: whoever writes index entries should not choose who is asked about whom.
     pub fn of(
+        expected: &Expected<'_>,
+        vers: &Version,
         claim: Result<&Claim, &Malformed>,
         verify: impl FnOnce(&SignedFields) -> Result<SignatureValid, Mismatch>,
-        ask: impl FnOnce(&Identity, &SignedFields) -> KeyAnswer,
+        ask: impl FnOnce(&Identity, &SignedFields) -> KeyStanding,
     ) -> Finding {
         let fields = match claim {
             Err(malformed) => return Finding::Tampered(malformed.to_string()),
-            Ok(Claim::Unsigned) => return Finding::Unsigned { version: None },
-            Ok(Claim::UnknownVersion(v)) => return Finding::Unsigned { version: Some(*v) },
             Ok(Claim::Signed(fields)) => fields,
+            Ok(Claim::Unsigned) => return Finding::without(expected, vers, None),
+            Ok(Claim::UnknownVersion(v)) => return Finding::without(expected, vers, Some(*v)),
         };
         let signature = match verify(fields) {
             Ok(signature) => signature,
             Err(Mismatch::OtherRegistry { signed_for, in_use }) => {
-                return Finding::WrongSigner { signed_for, in_use };
+                return Finding::WrongSigner(Wrong::Registry { signed_for, in_use });
             }
             Err(Mismatch::DoesNotFit(how)) => return Finding::Tampered(how),
         };
@@ -191,194 +226,107 @@ impl Finding {
             Err(error) => return Finding::Tampered(error.to_string()),
         };
         let key = *fields.locator.key();
-        match ask(&signer, fields) {
-            KeyAnswer::Published => Finding::Verified(Published { signer, signature }),
-            KeyAnswer::Withdrawn(how) => Finding::WithdrawnKey { signer, key, how },
-            KeyAnswer::Unanswered(why) => Finding::Unchecked {
-                signer,
-                signature,
-                why,
+        let who = expected.who(&signer, vers);
+        if let Some(finding) = Finding::by_name(expected, &who, &signer, key) {
+            return finding;
+        }
+        let standing = match expected.keeps(vers, &key) {
+            true => KeyStanding::Known,
+            false => ask(&signer, fields),
+        };
+        let new = match (who, standing) {
+            (_, KeyStanding::Withdrawn(how)) => {
+                return Finding::WithdrawnKey { signer, key, how };
+            }
+            (_, KeyStanding::OtherAccount(other)) => {
+                return Finding::WrongSigner(Wrong::Account { signer, other });
+            }
+            (_, KeyStanding::Unanswered(why)) => {
+                return Finding::Unchecked {
+                    signer,
+                    signature,
+                    why,
+                    is_expected: expected.names_signers(),
+                };
+            }
+            (Who::Expected, KeyStanding::Known) => {
+                return Finding::Verified(Published { signer, signature });
+            }
+            (Who::Expected, KeyStanding::New(new)) => new,
+            (_, KeyStanding::Known | KeyStanding::New(_)) => New::Signer,
+        };
+        Finding::UnknownSigner(Newcomer {
+            signer: signer.clone(),
+            key,
+            new,
+            published: Some(Published { signer, signature }),
+        })
+    }
+
+    /// What can be said of a release by its claim alone, before any signature is checked: that it
+    /// cannot be accepted, since there is no signature, or one by somebody who is not accepted. `None`
+    /// where the check is still to come, and where it will fail.
+    pub fn at_a_glance(
+        expected: &Expected<'_>,
+        vers: &Version,
+        claim: Result<&Claim, &Malformed>,
+    ) -> Option<Finding> {
+        match claim {
+            Ok(Claim::Unsigned) => Some(Finding::without(expected, vers, None)),
+            Ok(Claim::UnknownVersion(v)) => Some(Finding::without(expected, vers, Some(*v))),
+            Ok(Claim::Signed(fields)) => {
+                let locator = &fields.locator;
+                let signer = Identity::new(locator.provider(), locator.user()).ok()?;
+                let who = expected.who(&signer, vers);
+                Finding::by_name(expected, &who, &signer, *locator.key())
+            }
+            // Malformed ones are checked with the rest: what is chosen stops the command, what is
+            // merely listed does not.
+            Err(_) => None,
+        }
+    }
+
+    /// The finding of a release without a signature.
+    fn without(expected: &Expected<'_>, vers: &Version, version: Option<u64>) -> Finding {
+        match expected.without_signature(vers) {
+            Without::Exempt => Finding::Unsigned {
+                version,
+                exempt: true,
             },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use consign_statement::{Digest, Locator, Release, index, sign, verify};
-    use ed25519_dalek::SigningKey;
-
-    fn release() -> Release {
-        let cksum = Digest::of(b"the archive");
-        let line = format!(r#"{{"name":"foo","vers":"1.0.0","deps":[],"cksum":"{cksum}"}}"#);
-        let entry: index::Entry<'_> = serde_json::from_str(&line).unwrap();
-        Release::from_index(&entry).unwrap()
-    }
-
-    fn registry() -> RegistryId {
-        RegistryId::from_index_url("https://example.com/index").unwrap()
-    }
-
-    fn signed() -> SignedFields {
-        let key = SigningKey::from_bytes(&[7; 32]);
-        let locator = Locator::new(
-            "github",
-            "octocat",
-            None,
-            consign_statement::Signer::public_key(&key),
-        );
-        let tree = Digest::of(b"the tree");
-        sign(
-            &release(),
-            &registry(),
-            &tree,
-            locator.unwrap(),
-            1_700_000_000,
-            &key,
-        )
-        .unwrap()
-    }
-
-    fn valid(fields: &SignedFields) -> Result<SignatureValid, Mismatch> {
-        verify(&release(), &registry(), fields).map_err(Mismatch::from)
-    }
-
-    /// The finding, where the provider gives `answer`.
-    fn found(answer: KeyAnswer) -> Finding {
-        Finding::of(Ok(&Claim::Signed(signed())), valid, |_, _| answer)
-    }
-
-    #[test]
-    fn a_signature_that_fits_by_a_key_that_is_published_is_verified() {
-        let Finding::Verified(published) = found(KeyAnswer::Published) else {
-            panic!("not verified");
-        };
-        assert_eq!(published.signer().to_string(), "github:octocat");
-        assert_eq!(published.signature().cksum(), &Digest::of(b"the archive"));
-    }
-
-    #[test]
-    fn a_key_that_does_not_count_is_withdrawn() {
-        for how in [
-            Withdrawn::NotPublished,
-            Withdrawn::NoSuchAccount,
-            Withdrawn::Fault(KeyFault::Revoked),
-        ] {
-            let finding = found(KeyAnswer::Withdrawn(how));
-            assert!(
-                matches!(&finding, Finding::WithdrawnKey { how: found, .. } if *found == how),
-                "{finding:?}"
-            );
+            Without::NeverSigned => Finding::Unsigned {
+                version,
+                exempt: false,
+            },
+            Without::Lost { since } => Finding::LostSignature(Lost {
+                version,
+                since,
+                expected: expected.signers(),
+            }),
         }
     }
 
-    #[test]
-    fn nobody_to_ask_is_unchecked_and_the_bytes_must_still_fit() {
-        let finding = found(KeyAnswer::Unanswered(Unanswered::Offline));
-        assert!(matches!(&finding, Finding::Unchecked { why, .. } if *why == Unanswered::Offline));
-        assert!(finding.signature().is_some());
-    }
-
-    #[test]
-    fn nobody_is_asked_about_a_signature_that_does_not_fit() {
-        let mismatch = |_: &_| Err(Mismatch::DoesNotFit("no".into()));
-        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
-        let finding = Finding::of(Ok(&Claim::Signed(signed())), mismatch, ask);
-        assert!(matches!(&finding, Finding::Tampered(how) if how == "no"));
-        assert!(finding.signature().is_none());
-    }
-
-    #[test]
-    fn no_signature_and_one_of_an_unknown_version_count_as_unsigned() {
-        let check = |_: &_| -> Result<SignatureValid, Mismatch> { panic!("checked") };
-        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
-        for (claim, version) in [(Claim::Unsigned, None), (Claim::UnknownVersion(7), Some(7))] {
-            let finding = Finding::of(Ok(&claim), check, ask);
-            assert!(
-                matches!(finding, Finding::Unsigned { version: v } if v == version),
-                "{finding:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_tampered() {
-        let malformed = Claim::from_json(br#"{"signature":null}"#).unwrap_err();
-        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
-        let finding = Finding::of(Err(&malformed), valid, ask);
-        assert!(matches!(finding, Finding::Tampered(_)), "{finding:?}");
-    }
-
-    #[test]
-    fn a_signature_for_another_registry_is_a_wrong_signer() {
-        let other = RegistryId::from_index_url("https://other.example/index").unwrap();
-        let elsewhere =
-            |fields: &SignedFields| verify(&release(), &other, fields).map_err(Mismatch::from);
-        let ask = |_: &_, _: &_| -> KeyAnswer { panic!("asked") };
-        let finding = Finding::of(Ok(&Claim::Signed(signed())), elsewhere, ask);
-        assert!(
-            matches!(&finding, Finding::WrongSigner { signed_for, in_use }
-                if *signed_for == registry() && *in_use == other),
-            "{finding:?}"
-        );
-    }
-
-    /// The table in the header of `verdict`, row by row.
-    #[test]
-    fn what_follows_from_each_finding() {
-        use crate::{Choice::*, Level::*, Verdict, Verdict::*};
-        let elsewhere = Finding::WrongSigner {
-            signed_for: registry(),
-            in_use: RegistryId::crates_io(),
-        };
-        let unsigned = || Finding::Unsigned { version: None };
-        for (finding, level, free, named) in [
-            (found(KeyAnswer::Published), Allow, Accept, Accept),
-            (found(KeyAnswer::Published), Deny, Accept, Accept),
-            (unsigned(), Allow, Accept, Accept),
-            (unsigned(), Warn, AcceptAndSay, AcceptAndSay),
-            (unsigned(), Deny, PassOver, Refuse),
-            (elsewhere.clone(), Allow, PassOver, Refuse),
-            (elsewhere, Deny, PassOver, Refuse),
-            (
-                found(KeyAnswer::Withdrawn(Withdrawn::NotPublished)),
-                Allow,
-                PassOver,
-                Refuse,
-            ),
-            (
-                found(KeyAnswer::Unanswered(Unanswered::Offline)),
-                Allow,
-                AcceptAndSay,
-                AcceptAndSay,
-            ),
-            (
-                found(KeyAnswer::Unanswered(Unanswered::Offline)),
-                Warn,
-                AcceptAndSay,
-                AcceptAndSay,
-            ),
-            (
-                found(KeyAnswer::Unanswered(Unanswered::Offline)),
-                Deny,
-                Refuse,
-                Refuse,
-            ),
-            (Finding::Tampered("".into()), Allow, Refuse, Refuse),
-            (Finding::Tampered("".into()), Deny, Refuse, Refuse),
-        ] {
-            assert_eq!(
-                Verdict::of(&finding, level, Free),
-                free,
-                "{finding:?}, {level}, free"
-            );
-            assert_eq!(
-                Verdict::of(&finding, level, Named),
-                named,
-                "{finding:?}, {level}, named"
-            );
+    /// The finding of a release whose signer is not accepted, whatever the key.
+    fn by_name(
+        expected: &Expected<'_>,
+        who: &Who,
+        signer: &Identity,
+        key: PublicKey,
+    ) -> Option<Finding> {
+        let signer = signer.clone();
+        match who {
+            Who::Expected => None,
+            Who::Wrong => Some(Finding::WrongSigner(Wrong::Signer {
+                signer,
+                expected: expected.signers(),
+                since: expected.since(),
+            })),
+            Who::New if expected.accepts_new_signers() => None,
+            Who::New => Some(Finding::UnknownSigner(Newcomer {
+                signer,
+                key,
+                new: New::Signer,
+                published: None,
+            })),
         }
     }
 }

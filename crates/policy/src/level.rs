@@ -19,10 +19,29 @@ pub enum Level {
     Deny,
 }
 
+impl Level {
+    /// Reads a level of what is new, where [`Level::Allow`] is called `record`: what is accepted is
+    /// recorded, and expected from then on.
+    pub fn of_what_is_new(text: &str) -> Result<Level, InvalidLevel> {
+        match text {
+            "record" => Ok(Level::Allow),
+            "warn" => Ok(Level::Warn),
+            "deny" => Ok(Level::Deny),
+            _ => Err(InvalidLevel {
+                text: text.to_owned(),
+                lowest: "record",
+            }),
+        }
+    }
+}
+
 /// The text is none of the three levels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not one of `allow`, `warn` and `deny`")]
-pub struct InvalidLevel(String);
+#[error("`{text}` is not one of `{lowest}`, `warn` and `deny`")]
+pub struct InvalidLevel {
+    text: String,
+    lowest: &'static str,
+}
 
 impl FromStr for Level {
     type Err = InvalidLevel;
@@ -32,7 +51,10 @@ impl FromStr for Level {
             "allow" => Ok(Level::Allow),
             "warn" => Ok(Level::Warn),
             "deny" => Ok(Level::Deny),
-            _ => Err(InvalidLevel(text.to_owned())),
+            _ => Err(InvalidLevel {
+                text: text.to_owned(),
+                lowest: "allow",
+            }),
         }
     }
 }
@@ -45,6 +67,17 @@ impl fmt::Display for Level {
             Level::Deny => "deny",
         })
     }
+}
+
+/// The levels that hold for the packages of one registry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// For a release without a signature.
+    pub unsigned: Level,
+    /// For a signer that was not seen to sign the package before.
+    pub new_signer: Level,
+    /// For a key that was not seen before, of a signer that was.
+    pub new_key: Level,
 }
 
 /// What one place (a file, the environment, the command line) says of one registry.
@@ -95,6 +128,7 @@ pub fn effective(user: &[Layer], project: &[Layer]) -> Effective {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use Level::{Allow, Deny, Warn};
 
@@ -205,7 +239,16 @@ mod tests {
             assert_eq!(level.to_string().parse(), Ok(level));
         }
         for wrong in ["", "Deny", "denied", "forbid"] {
-            assert_eq!(wrong.parse::<Level>(), Err(InvalidLevel(wrong.to_owned())));
+            let error = wrong.parse::<Level>().unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("`{wrong}` is not one of `allow`, `warn` and `deny`")
+            );
         }
+        for (text, level) in [("record", Allow), ("warn", Warn), ("deny", Deny)] {
+            assert_eq!(Level::of_what_is_new(text), Ok(level));
+        }
+        let error = Level::of_what_is_new("allow").unwrap_err().to_string();
+        assert_eq!(error, "`allow` is not one of `record`, `warn` and `deny`");
     }
 }

@@ -3,15 +3,16 @@
 //! | finding | chosen freely | named by `Cargo.lock` or the user |
 //! |---|---|---|
 //! | verified | accepted | accepted |
-//! | unsigned | by level | by level; under `deny` refused |
-//! | wrong signer, withdrawn key | passed over | refused |
-//! | unchecked | under `deny` refused, else accepted as unsigned, and said | the same |
+//! | unsigned | by level; accepted where the signers file says so | by level; under `deny` refused |
+//! | unknown signer | by level | by level; under `deny` refused |
+//! | lost signature, wrong signer, withdrawn key | passed over | refused |
+//! | unchecked | under `deny`, or where the signers file names the package, refused; else accepted as unsigned, and said | the same |
 //! | tampered | refused | refused |
 //!
 //! *Passed over* lets the resolver look at other versions. What nobody could be asked about is
 //! never passed over: were it, whoever blocks the network would choose the version.
 
-use crate::{Finding, Level};
+use crate::{Finding, Level, Levels, New};
 
 /// How a release came to be considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub enum Choice {
 pub enum Verdict {
     /// Accepted.
     Accept,
-    /// Accepted like a release without a signature, with a warning.
+    /// Accepted, with a warning.
     AcceptAndSay,
     /// No candidate; the resolver goes on without it.
     PassOver,
@@ -36,24 +37,37 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What follows from `finding` where unsigned releases are treated by `unsigned`.
-    pub fn of(finding: &Finding, unsigned: Level, choice: Choice) -> Verdict {
-        match (finding, unsigned) {
-            (Finding::Verified(_), _) => Verdict::Accept,
-            (Finding::Unsigned { .. }, Level::Allow) => Verdict::Accept,
-            (Finding::Unsigned { .. }, Level::Warn) => Verdict::AcceptAndSay,
-            (Finding::Unchecked { .. }, Level::Allow | Level::Warn) => Verdict::AcceptAndSay,
-            (Finding::Unchecked { .. }, Level::Deny) => Verdict::Refuse,
-            (Finding::Tampered(_), _) => Verdict::Refuse,
-            (
-                Finding::Unsigned { .. }
-                | Finding::WrongSigner { .. }
-                | Finding::WithdrawnKey { .. },
-                _,
-            ) => match choice {
-                Choice::Free => Verdict::PassOver,
-                Choice::Named => Verdict::Refuse,
+    /// What follows from `finding` where these levels hold.
+    pub fn of(finding: &Finding, levels: &Levels, choice: Choice) -> Verdict {
+        let no_candidate = match choice {
+            Choice::Free => Verdict::PassOver,
+            Choice::Named => Verdict::Refuse,
+        };
+        let by = |level| match level {
+            Level::Allow => Verdict::Accept,
+            Level::Warn => Verdict::AcceptAndSay,
+            Level::Deny => no_candidate,
+        };
+        match finding {
+            Finding::Verified(_) | Finding::Unsigned { exempt: true, .. } => Verdict::Accept,
+            Finding::Unsigned { exempt: false, .. } => by(levels.unsigned),
+            Finding::UnknownSigner(newcomer) => match newcomer.new {
+                // Nobody was asked about it: it cannot be accepted.
+                _ if newcomer.published.is_none() => no_candidate,
+                New::Signer => by(levels.new_signer),
+                New::Key => by(levels.new_key),
             },
+            Finding::LostSignature(_) | Finding::WrongSigner(_) | Finding::WithdrawnKey { .. } => {
+                no_candidate
+            }
+            Finding::Unchecked {
+                is_expected: true, ..
+            } => Verdict::Refuse,
+            Finding::Unchecked { .. } => match levels.unsigned {
+                Level::Allow | Level::Warn => Verdict::AcceptAndSay,
+                Level::Deny => Verdict::Refuse,
+            },
+            Finding::Tampered(_) => Verdict::Refuse,
         }
     }
 }

@@ -1,0 +1,71 @@
+//! What is recorded of a release that was accepted.
+//!
+//! The first signer of a package that is seen is expected from then on, with the key; and so is a
+//! signature, from this version on. Nothing that is recorded is ever taken back here: who may sign is
+//! added to, and `since` is lowered.
+
+use consign_identity::Identity;
+use consign_identity::account::AccountNumber;
+use consign_signers::{Account, Changes, Package, Signer, Signers};
+use consign_statement::{PublicKey, RegistryId};
+use semver::Version;
+
+use crate::Published;
+
+/// A release that was accepted, by somebody whose key counts.
+#[derive(Debug, Clone)]
+pub struct Sighting<'a> {
+    /// The registry that it came from.
+    pub registry: &'a RegistryId,
+    /// Its package.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a Version,
+    /// Who signed it.
+    pub published: &'a Published,
+    /// The number of the signer's account, where the provider gave it in this command.
+    pub number: Option<AccountNumber>,
+}
+
+impl Sighting<'_> {
+    /// Adds to `changes` what is new in this sighting beside what `signers` says, and what was changed
+    /// already.
+    pub fn record(&self, signers: &Signers, changes: &mut Changes) {
+        let signer = self.published.signer();
+        let key = self.published.signature().locator().key();
+        self.record_account(signer, key, signers, changes);
+        self.record_package(signer, signers, changes);
+    }
+
+    fn record_account(
+        &self,
+        signer: &Identity,
+        key: &PublicKey,
+        signers: &Signers,
+        changes: &mut Changes,
+    ) {
+        let changed = changes.identities.get(signer).and_then(Option::as_ref);
+        let known = changed.or_else(|| signers.identities.get(signer));
+        let mut account: Account = known.cloned().unwrap_or_default();
+        account.keys.insert(*key);
+        account.number = account.number.or(self.number);
+        if known != Some(&account) {
+            changes.identities.insert(signer.clone(), Some(account));
+        }
+    }
+
+    fn record_package(&self, signer: &Identity, signers: &Signers, changes: &mut Changes) {
+        let name = (self.registry.clone(), self.name.to_owned());
+        let changed = changes.packages.get(&name).and_then(Option::as_ref);
+        let known = changed.or_else(|| signers.package(self.registry, self.name));
+        let mut package: Package = known.cloned().unwrap_or_default();
+        let mut may_sign = package.signers.iter().filter(|may| may.identity == *signer);
+        if !may_sign.any(|may| may.may_sign(self.version)) {
+            package.signers.insert(Signer::new(signer.clone(), None));
+        }
+        package.note_signed(self.version);
+        if known != Some(&package) {
+            changes.packages.insert(name, Some(package));
+        }
+    }
+}
