@@ -4,8 +4,10 @@
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
 mod key;
+mod signers;
+mod verify;
 
-use cargo::signing::REQUIRED;
+use cargo::signing::{Invocation, REQUIRED};
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
 use cargo::{CargoResult, GlobalContext};
 use cargo_util::ProcessBuilder;
@@ -14,17 +16,45 @@ use clap::{Arg, Command};
 use crate::commands::Exec;
 
 const REQUIRE_SIGNATURES: &str = "require-signatures";
+const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
 
 /// Upstream's commands, with ours among them.
-pub fn beside(mut upstream: Vec<Command>) -> Vec<Command> {
-    upstream.push(key::cli());
-    upstream
+pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
+    let ours = [key::cli(), signers::cli(), verify::cli()];
+    let upstream = upstream
+        .into_iter()
+        .map(|command| match command.get_name() {
+            "publish" => command.arg(
+                flag(
+                    ALLOW_SIGNER_CHANGE,
+                    "Publish although consumers would see another signer than before",
+                )
+                .help_heading("Publish Options"),
+            ),
+            _ => command,
+        });
+    upstream.chain(ours).collect()
+}
+
+/// Tells [`cargo::signing`] what is run, before anything else is done.
+pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
+    let mut invocation = Invocation::default();
+    if let Some((name, args)) = args.subcommand() {
+        invocation.command = name.to_owned();
+        invocation.manifest = args.value_of_path("manifest-path", gctx);
+        invocation.dry_run = args.flag("dry-run");
+        invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
+    }
+    gctx.signing
+        .note_command_line(gctx.cwd(), invocation, config_args);
 }
 
 /// What runs the command called `name`, if it is one of ours.
 pub fn exec(name: &str) -> Option<Exec> {
     match name {
         "key" => Some(key::exec),
+        "signers" => Some(signers::exec),
+        "verify" => Some(verify::exec),
         _ => None,
     }
 }

@@ -14,7 +14,6 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::task::Poll;
 
 use anyhow::Context as _;
-use consign_policy::Finding;
 use consign_statement::vendored::may_be_left_out;
 use consign_statement::{Digest, SignatureValid, tree};
 use flate2::read::GzDecoder;
@@ -61,7 +60,7 @@ impl<'a> CheckedArchive<'a> {
         let fields = entry.as_ref().and_then(|entry| entry.fields());
         let signed_for = fields.map(|fields| &fields.signature.registry);
         let id = gctx.signing.asked_for(source.source_id(), id, signed_for);
-        let Some(signature) = demand(gctx, id, id.source_id(), entry.as_ref())? else {
+        let Some(signature) = demand(gctx, id, entry.as_ref())? else {
             return Ok(unsigned);
         };
         let found = digest(file)?;
@@ -159,9 +158,7 @@ pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &
     let publisher = || {
         let entry = gctx.signing.chosen(id)?;
         check_chosen(gctx).ok()?;
-        let Ok(Finding::Verified(published)) = check(gctx, id.source_id(), &entry) else {
-            return None;
-        };
+        let published = check(gctx, id, &entry).ok()?.published()?;
         if *published.signature().cksum() != Digest::of(data) {
             return None;
         }

@@ -47,7 +47,7 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
     }
     everything_chosen_is_accepted(bcx.gctx)?;
     let entry = bcx.gctx.signing.chosen(id);
-    let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
+    let signature = demand(bcx.gctx, id, entry.as_ref())?;
     if let (Some(entry), Some(signature)) = (&entry, signature)
         && entry.unpacked.get().is_none()
     {
@@ -68,7 +68,7 @@ fn everything_chosen_is_accepted(gctx: &GlobalContext) -> CargoResult<()> {
     }
     check_chosen(gctx)?;
     for (id, entry) in gctx.signing.all_chosen() {
-        demand(gctx, id, id.source_id(), Some(&entry))?;
+        demand(gctx, id, Some(&entry))?;
     }
     gctx.signing.all_is_accepted();
     Ok(())
@@ -84,7 +84,13 @@ pub fn fingerprint(
 ) -> CargoResult<()> {
     let id = package.package_id();
     if let Some(entry) = bcx.gctx.signing.chosen(id)
-        && bcx.gctx.signing.required(bcx.gctx, id.source_id())?.level == Level::Deny
+        && bcx
+            .gctx
+            .signing
+            .rules(bcx.gctx, id.source_id())?
+            .unsigned
+            .level
+            == Level::Deny
         && let Some(fields) = entry.fields()
     {
         fields.signature.tree.hash(hasher);

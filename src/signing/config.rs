@@ -9,6 +9,9 @@
 //! ```toml
 //! [signing]
 //! unsigned = "allow"               # "allow", "warn" or "deny": a release without a signature
+//! new-signer = "record"            # "record", "warn" or "deny": a signer not seen before of a package
+//! new-key = "record"               # "record", "warn" or "deny": a key not seen before of a signer
+//! git = "allow"                    # "allow", "warn" or "deny": git dependencies, which nobody signs for
 //! unsigned-publish = "allow"       # "allow" or "deny": publishing without a key
 //! identity = "github:octocat"      # who publishes from here
 //! key = "06408AA8"                 # with which key: the end of its fingerprint
@@ -22,7 +25,7 @@
 //! client-id = "Iv1.0123456789abcdef"  # for logging in there to publish a key
 //!
 //! [signing.registries.corp]        # per registry; crates.io as `crates-io`
-//! unsigned = "deny"
+//! unsigned = "deny"                # and new-signer, new-key
 //! identity = "corp:mona"           # who publishes there
 //! ```
 //!
@@ -39,6 +42,7 @@ use consign_identity::provider::Providers;
 use consign_policy::{Effective, Layer, Level, effective};
 use consign_statement::RegistryId;
 
+pub use self::place::Setting;
 use self::place::{Place, ProviderTable};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::util::context::{ConfigValue as CV, Definition};
@@ -138,51 +142,59 @@ impl Policy {
         self.required_by().is_some()
     }
 
-    /// How a release of `registry` without a signature is treated, and which place says so.
-    pub(super) fn unsigned(&self, registry: &RegistryId) -> Effective {
-        if let Some(origin) = self.required_by() {
+    /// The level of a setting for what comes from `registry`, and which place says so.
+    pub fn level(&self, setting: Setting, registry: &RegistryId) -> Effective {
+        if let (Setting::Unsigned, Some(origin)) = (setting, self.required_by()) {
             return Effective {
                 level: Level::Deny,
                 origin: Some(origin),
             };
         }
-        let layer = |place: &Place, general, is_named: &dyn Fn(&Named) -> bool| Layer {
-            origin: place.origin.clone(),
-            general,
-            registry: place
-                .registries
-                .iter()
-                .filter(|(name, _)| self.named.get(*name).is_some_and(is_named))
-                .map(|(_, level)| *level)
-                .collect(),
+        let layer = |place: &Place, general, is_named: &dyn Fn(&Named) -> bool| {
+            let named = place.registries.iter();
+            let named = named.filter(|(name, _)| self.named.get(*name).is_some_and(is_named));
+            Layer {
+                origin: place.origin.clone(),
+                general,
+                registry: named
+                    .filter_map(|(_, levels)| levels.get(&setting).copied())
+                    .collect(),
+            }
         };
+        let general = |place: &Place| place.levels.get(&setting).copied();
         // A project may give a name of the user's to another registry. What the user says of the
         // name holds for the registry that it is the user's name of, and may raise what holds for
         // the other.
-        let user: Vec<Layer> = self
-            .user
-            .iter()
-            .map(|place| {
-                layer(place, place.unsigned, &|named| {
-                    named.user.contains(registry)
-                })
-            })
+        let is_users = |named: &Named| named.user.contains(registry);
+        let user = self.user.iter();
+        let user: Vec<Layer> = user
+            .map(|place| layer(place, general(place), &is_users))
             .collect();
         let stands_for = |named: &Named| named.any.contains(registry);
         let given_to = |named: &Named| stands_for(named) && !named.user.contains(registry);
         let raised = self.user.iter().map(|place| layer(place, None, &given_to));
         let project = self.project.iter();
-        let project = project.map(|place| layer(place, place.unsigned, &stands_for));
+        let project = project.map(|place| layer(place, general(place), &stands_for));
         let project: Vec<Layer> = raised.chain(project).collect();
         effective(&user, &project)
     }
 
+    /// How git dependencies are treated, which nobody signs for, and which place says so.
+    pub(super) fn git(&self) -> Effective {
+        self.general(|place| place.git)
+    }
+
     /// Whether publishing without a key is forbidden, and which place says so.
     pub(super) fn unsigned_publish(&self) -> Effective {
+        self.general(|place| place.unsigned_publish)
+    }
+
+    /// The level of a setting that knows no registries.
+    fn general(&self, of: impl Fn(&Place) -> Option<Level>) -> Effective {
         let layers = |places: &[Place]| -> Vec<Layer> {
             let layer = |place: &Place| Layer {
                 origin: place.origin.clone(),
-                general: place.unsigned_publish,
+                general: of(place),
                 ..Layer::default()
             };
             places.iter().map(layer).collect()

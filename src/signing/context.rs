@@ -1,6 +1,6 @@
 //! What one command knows of signers.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,14 +11,16 @@ use anyhow::Context as _;
 use cargo_util_schemas::core::SourceKind;
 use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
-use consign_policy::Effective;
+use consign_policy::Finding;
 use consign_statement::vendored::LeftOut;
 use consign_statement::{Digest, PublicKey, RegistryId};
 
 use super::archive::tree_of;
 use super::config::Policy;
 use super::entry::SharedEntry;
+use super::invocation::Invocation;
 use super::lookup::Answers;
+use super::signers::{Rules, Serving};
 use crate::core::{PackageId, Shell, SourceId, Summary};
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
@@ -27,7 +29,7 @@ use crate::{CargoResult, GlobalContext};
 pub const REQUIRED: &str = "signing.require-signatures=true";
 
 /// What one command knows of signers. It lives in the command's [`GlobalContext`] and is never
-/// written to disk; [`Answers`] alone has a memory that outlives it.
+/// written to disk; [`Answers`] and the signers files alone have a memory that outlives it.
 #[derive(Debug, Default)]
 pub struct Signing {
     policy: OnceLock<Policy>,
@@ -43,14 +45,23 @@ pub struct Signing {
     made_here: Mutex<Vec<Made>>,
     /// The signed entries that the resolver chose.
     chosen: Mutex<HashMap<PackageId, SharedEntry>>,
+    /// The signed entries that somebody looked for by name.
+    shown: Mutex<HashMap<PackageId, SharedEntry>>,
     /// Whether all of these were found acceptable.
     all_accepted: AtomicBool,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
     /// What vendoring leaves out of the archives that were checked.
     left_out: Mutex<HashMap<PackageId, LeftOut>>,
-    /// How a package without a signature is treated, for each source that was asked about.
-    required: Mutex<HashMap<SourceId, Effective>>,
+    /// What is run.
+    invocation: OnceLock<Invocation>,
+    /// Who may sign what.
+    serving: OnceLock<Serving>,
+    /// What holds for each source that was asked about.
+    rules: Mutex<HashMap<SourceId, Arc<Rules>>>,
+    /// Versions that were no candidates, by what was seen at a glance, for those who may have missed
+    /// them.
+    not_admitted: Mutex<BTreeMap<PackageId, Finding>>,
     /// Keys that are known not to count, whatever they signed, with the reason.
     withdrawn: Mutex<HashMap<(Identity, PublicKey), String>>,
     /// What to do about versions that the resolver did not get to see.
@@ -82,8 +93,37 @@ impl Signing {
         Ok(self.policy.get_or_init(|| policy))
     }
 
-    /// Remembers the `--config` arguments, given in the folder `cwd`.
-    pub fn note_command_line(&self, cwd: &Path, config: &[String]) {
+    /// The signers files that serve in this command, read when they are first asked for.
+    pub fn serving(&self, gctx: &GlobalContext) -> CargoResult<&Serving> {
+        if let Some(serving) = self.serving.get() {
+            return Ok(serving);
+        }
+        let serving = Serving::read(gctx, self.invocation())?;
+        Ok(self.serving.get_or_init(|| serving))
+    }
+
+    /// Reads what packages are judged by, so that it is an error here where it cannot be read: some of
+    /// those who ask cannot return one.
+    pub fn prepare(&self, gctx: &GlobalContext) -> CargoResult<()> {
+        self.policy(gctx)?;
+        self.serving(gctx)?;
+        Ok(())
+    }
+
+    /// What is run.
+    pub fn invocation(&self) -> &Invocation {
+        self.invocation.get_or_init(Invocation::default)
+    }
+
+    /// Whether this command only looks: what is found is told, and nothing refused.
+    pub(super) fn only_looks(&self) -> bool {
+        self.invocation().only_looks()
+    }
+
+    /// Remembers what is run, and the `--config` arguments, given in the folder `cwd`.
+    pub fn note_command_line(&self, cwd: &Path, invocation: Invocation, config: &[String]) {
+        // The first is what the user typed.
+        let _ = self.invocation.set(invocation);
         let absolute = |arg: &String| match cwd.join(arg) {
             file if file.exists() => file.display().to_string(),
             _ => arg.clone(),
@@ -123,6 +163,13 @@ impl Signing {
         originals.entry(replacement).or_default().insert(original);
     }
 
+    /// What stands in for `source`.
+    pub(super) fn stand_ins(&self, source: SourceId) -> Vec<SourceId> {
+        let originals = lock(&self.originals);
+        let stand_in = originals.iter().filter(|(_, of)| of.contains(&source));
+        stand_in.map(|(stand_in, _)| *stand_in).collect()
+    }
+
     /// The package that is asked for where `source` carries `id`: of the registry that the source stands
     /// in for, or its own.
     ///
@@ -149,19 +196,27 @@ impl Signing {
         *fits.unwrap_or(&all[0])
     }
 
-    /// How a package from the registry `source` that has no signature is treated, and which place says
-    /// so. What stands in for the registry makes no difference.
-    pub(super) fn required(
-        &self,
-        gctx: &GlobalContext,
-        source: SourceId,
-    ) -> CargoResult<Effective> {
-        if let Some(known) = lock(&self.required).get(&source) {
-            return Ok(known.clone());
+    /// What holds for the packages of the registry `source`. What stands in for the registry makes no
+    /// difference.
+    pub fn rules(&self, gctx: &GlobalContext, source: SourceId) -> CargoResult<Arc<Rules>> {
+        if let Some(known) = lock(&self.rules).get(&source) {
+            return Ok(Arc::clone(known));
         }
-        let rule = self.policy(gctx)?.unsigned(&registry_id(source)?);
-        lock(&self.required).insert(source, rule.clone());
-        Ok(rule)
+        let rules = Arc::new(Rules::of(gctx, registry_id(source)?)?);
+        lock(&self.rules).insert(source, Arc::clone(&rules));
+        Ok(rules)
+    }
+
+    /// A version was no candidate, by what was seen at a glance.
+    pub(super) fn note_not_admitted(&self, id: PackageId, finding: Finding) {
+        lock(&self.not_admitted).insert(id, finding);
+    }
+
+    /// The versions that were no candidates by what was seen at a glance, in order.
+    pub(super) fn not_admitted(&self) -> Vec<(PackageId, Finding)> {
+        let all = lock(&self.not_admitted);
+        let each = all.iter().map(|(id, finding)| (*id, finding.clone()));
+        each.collect()
     }
 
     /// Whether what comes from `source` is taken from a vendored folder.
@@ -235,6 +290,16 @@ impl Signing {
         self.all_accepted.store(true, Ordering::Relaxed);
     }
 
+    /// Somebody looked for a package by name, and found this.
+    pub(super) fn note_shown(&self, id: PackageId, entry: &SharedEntry) {
+        lock(&self.shown).insert(id, SharedEntry::clone(entry));
+    }
+
+    /// What was found of `id`, by whoever looked for it by name.
+    pub(super) fn shown(&self, id: PackageId) -> Option<SharedEntry> {
+        lock(&self.shown).get(&id).cloned()
+    }
+
     /// All that the resolver chose and that says something of a signature.
     pub(super) fn all_chosen(&self) -> Vec<(PackageId, SharedEntry)> {
         let chosen = lock(&self.chosen);
@@ -242,13 +307,13 @@ impl Signing {
         chosen.iter().map(each).collect()
     }
 
-    /// What was chosen and has no finding yet, each with the source that it came from.
-    pub(super) fn unchecked(&self) -> Vec<(SourceId, SharedEntry)> {
+    /// What was chosen and has no finding yet.
+    pub(super) fn unchecked(&self) -> Vec<(PackageId, SharedEntry)> {
         let chosen = lock(&self.chosen);
         chosen
             .iter()
             .filter(|(_, entry)| entry.finding.get().is_none())
-            .map(|(id, entry)| (id.source_id(), SharedEntry::clone(entry)))
+            .map(|(id, entry)| (*id, SharedEntry::clone(entry)))
             .collect()
     }
 
@@ -309,6 +374,11 @@ impl Signing {
         key
     }
 
+    /// Whether `what` was not said before in this command. It counts as said from then on.
+    pub(super) fn is_said_first(&self, what: String) -> bool {
+        lock(&self.said).insert(what)
+    }
+
     /// Warns, once a command for everything that is said about `what`.
     pub(super) fn warn_once(
         &self,
@@ -316,7 +386,7 @@ impl Signing {
         what: String,
         warning: String,
     ) -> CargoResult<()> {
-        match lock(&self.said).insert(what) {
+        match self.is_said_first(what) {
             true => gctx.shell().warn(warning),
             false => Ok(()),
         }

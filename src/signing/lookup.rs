@@ -10,9 +10,12 @@
 //!   locked build asks nobody. The host is told what it answered then, and need not say it again;
 //! - never of a host that did not answer in this command.
 //!
+//! Whose number an account has is asked apart from that, and more seldom: see [`accounts`].
+//!
 //! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
 //! command, in [`memory`]. The network is [`net`](super::net)'s.
 
+mod accounts;
 mod known;
 mod memory;
 
@@ -25,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
+use consign_identity::account::AccountAnswer;
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
 use consign_identity::provider::{Location, Question, When};
 use consign_identity::transport::{Headers, Method, Request, Response};
@@ -52,6 +56,8 @@ pub(super) enum Freshness {
     AsStored,
     /// It will if it is not older than `signing.max-key-age`.
     Resolving,
+    /// It will not: everybody is asked again.
+    Anew,
 }
 
 /// What providers answered, in this command and before it.
@@ -63,6 +69,8 @@ struct State {
     known: HashMap<Identity, Known>,
     /// Hosts that did not answer in this command, and how.
     silent_hosts: HashMap<String, Silence>,
+    /// What was answered about the numbers of accounts, in this command.
+    accounts: HashMap<Identity, AccountAnswer>,
     /// How long this command has waited for answers.
     waited: Duration,
 }
@@ -109,6 +117,20 @@ impl Answers {
         };
         asking.ask()?;
         asking.say_what_is_old()
+    }
+
+    /// Whether what `identity` last answered, in whatever command, was without this key.
+    pub(super) fn lacks(
+        &self,
+        gctx: &GlobalContext,
+        identity: &Identity,
+        key: &PublicKey,
+    ) -> CargoResult<bool> {
+        let policy = gctx.signing.policy(gctx)?;
+        let state = &mut *lock(&self.0);
+        let known = state.known.entry(identity.clone());
+        let known = known.or_insert_with(|| know(gctx, policy, identity));
+        Ok(known.lacks(key))
     }
 
     /// Whether `identity` publishes the key that signed, and whether it counts, by what was
@@ -343,7 +365,11 @@ impl<'a> Asking<'a> {
     }
 
     fn is_old(&self, asked: u64) -> bool {
-        self.freshness == Freshness::Resolving && self.age(asked) > self.max_age
+        match self.freshness {
+            Freshness::AsStored => false,
+            Freshness::Resolving => self.age(asked) > self.max_age,
+            Freshness::Anew => true,
+        }
     }
 
     fn age(&self, asked: u64) -> Duration {

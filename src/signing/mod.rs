@@ -13,6 +13,8 @@
 //! | no version is left | [`refusal`] says why | [`resolve`] |
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
 //! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
+//! | a package is handed on | [`seen`] keeps its entry with it, where the command shows it | [`seen`](mod@seen) |
+//! | it is printed | [`signer`] tells who published it | [`seen`](mod@seen) |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
 //! | a package is vendored | [`keep_entry`] keeps its entry with it | [`vendored`] |
 //! | a folder of that name is there | [`is_vendored`] says whether it may stay | [`vendored`] |
@@ -26,9 +28,9 @@
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
 //! asks providers and remembers their answers; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
-//! user's own; and [`report`], which words what the user is told. The rules themselves are not here
+//! user's own; [`signers`], the files that say who may sign what; and [`report`], which words what the user is told. The rules themselves are not here
 //! but in `crates/`: what is signed in `consign-statement`, whose keys are whose in
-//! `consign-identity`, what follows from a finding in `consign-policy`.
+//! `consign-identity`, the form of a signers file in `consign-signers`, what follows from it in `consign-policy`.
 //!
 //! What one command learns it keeps in [`Signing`], a field of [`GlobalContext`].
 //!
@@ -43,24 +45,31 @@ mod context;
 mod cores;
 mod entry;
 mod files;
+mod invocation;
 pub mod keys;
+pub mod look;
 mod lookup;
 mod net;
 mod private_file;
 mod publish;
 mod report;
 mod resolve;
+mod seen;
+pub mod signers;
 mod unpacked;
 mod vendored;
+pub mod verify;
 
 pub use archive::{CheckedArchive, downloaded};
 pub use cache::{clean, remove_links};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
-pub use config::Policy;
+pub use config::{Policy, Setting};
 pub use context::{REQUIRED, Signing};
 pub use entry::{Entry, SharedEntry, attach};
+pub use invocation::Invocation;
 pub use keys::environment::withhold;
 pub use net::Network;
 pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, named, refusal, settle};
+pub use seen::{seen, signer};
 pub use vendored::{attach_vendored, is_vendored, keep_entry};

@@ -67,7 +67,8 @@ fn only_its_owners(_: &Path, _: &fs::Metadata) -> CargoResult<()> {
     Ok(())
 }
 
-fn create_private(folder: &Path) -> std::io::Result<()> {
+/// Creates a folder that is its owner's alone.
+pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

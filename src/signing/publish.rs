@@ -3,19 +3,33 @@
 //! The request is whole and the archive final when [`sign`] is called. It makes the statement of
 //! both, signs it, and checks it the way everyone else will: from the index line that a registry
 //! writes for such a request.
+//!
+//! Before that it looks at what is published already. Whoever uses the package knows who signs it, and
+//! refuses a version that is signed by somebody else, or not at all: the one who can put that right is told
+//! first.
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::task::Poll;
 
 use anyhow::Context as _;
+use consign_identity::Identity;
 use consign_policy::Level;
+use consign_signers::Line;
 use consign_statement::{Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
+use semver::Version;
 use serde::Serialize;
 
 use super::archive::{digest, tree_of};
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
+use super::report;
 use crate::core::SourceId;
+use crate::core::dependency::Dependency;
+use crate::sources::source::{QueryKind, Source as _};
+use crate::sources::{IndexSummary, SourceConfigMap};
+use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
 
 /// A publish request with the two fields of a signature beside its own.
@@ -48,7 +62,9 @@ pub fn sign(
     request: NewCrate,
     archive: &File,
 ) -> CargoResult<SignedRequest> {
-    let Some(signer) = keys::signer(gctx, Some(&registry_id(registry)?))? else {
+    let signer = keys::signer(gctx, Some(&registry_id(registry)?))?;
+    consumers_go_along(gctx, registry, &request, signer.as_ref())?;
+    let Some(signer) = signer else {
         return Ok(SignedRequest {
             request,
             fields: None,
@@ -64,6 +80,76 @@ pub fn sign(
         request,
         fields: Some(fields),
     })
+}
+
+/// Makes sure that those who use the package will not refuse what is about to be published, by what they
+/// know of its newest version in the same line; unless that is meant. A dry run only says so.
+fn consumers_go_along(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    request: &NewCrate,
+    signer: Option<&Signer>,
+) -> CargoResult<()> {
+    let invocation = gctx.signing.invocation();
+    if invocation.allow_signer_change {
+        return Ok(());
+    }
+    let version: Version = request.vers.parse()?;
+    let Some((before, locator)) = newest_in_line(gctx, registry, &request.name, &version)? else {
+        return Ok(());
+    };
+    let was = Identity::new(locator.provider(), locator.user())?;
+    let now = signer.map(|signer| &signer.identity);
+    if now == Some(&was) {
+        return Ok(());
+    }
+    let package = format!("{} v{version}", request.name);
+    let message = report::signer_would_change(&package, &request.name, &before, was, now);
+    match invocation.dry_run {
+        true => gctx.shell().warn(message),
+        false => Err(anyhow::Error::msg(message)),
+    }
+}
+
+/// The newest version of a package in the line of `version` that is in the registry, where it is signed,
+/// and what it says of its signer.
+fn newest_in_line(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    name: &str,
+    version: &Version,
+) -> CargoResult<Option<(Version, Locator)>> {
+    let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
+    // The registry itself, and nothing that stands in for it here.
+    let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
+    source.set_quiet(true);
+    source.invalidate_cache();
+    let any = Dependency::parse(name, None, registry)?;
+    loop {
+        let mut newest: Option<(Version, Option<Locator>)> = None;
+        let asked = source.query(&any, QueryKind::RejectedVersions, &mut |found| {
+            // What was yanked nobody comes to use, and may have been yanked for its signer.
+            if matches!(found, IndexSummary::Yanked(_)) {
+                return;
+            }
+            let found = found.as_summary();
+            let is_newer = newest
+                .as_ref()
+                .is_none_or(|(newest, _)| found.version() > newest);
+            if Line::of(found.version()) == Line::of(version) && is_newer {
+                let fields = found.signed().and_then(|entry| entry.fields());
+                let locator = fields.map(|fields| fields.locator.clone());
+                newest = Some((found.version().clone(), locator));
+            }
+        });
+        match asked {
+            Poll::Ready(result) => {
+                result?;
+                return Ok(newest.and_then(|(version, locator)| Some((version, locator?))));
+            }
+            Poll::Pending => source.block_until_ready()?,
+        }
+    }
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {

@@ -6,21 +6,37 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
-use consign_policy::{Finding, Unanswered, Withdrawn};
+use consign_identity::Identity;
+use consign_policy::{
+    Effective, Finding, Level, Lost, New, Newcomer, Unanswered, Withdrawn, Wrong,
+};
+use consign_signers::Signer;
 use consign_statement::Locator;
 use consign_statement::tree::TreeError;
+
+use super::signers::SIGNERS_FILE;
+use crate::core::SourceId;
+use crate::sources::CRATES_IO_REGISTRY;
 
 /// The rule by which a package is judged, in words.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// The place that requires signatures, where one does.
-    pub(super) required_by: Option<String>,
-    /// The setting that lifts the requirement for this registry.
+    pub(super) unsigned: Effective,
+    pub(super) new_signer: Effective,
+    pub(super) new_key: Effective,
+    /// Where the settings for this registry stand: `signing`, or `signing.registries.NAME`.
     pub(super) setting: String,
-    /// The file that it belongs in.
+    /// The file that they belong in.
     pub(super) file: String,
     /// Whether the packages come from a vendored folder.
     pub(super) vendored: bool,
+    /// The package.
+    pub(super) name: String,
+    pub(super) version: semver::Version,
+    /// The command that accepts something, up to the name of the package.
+    pub(super) allow: String,
+    /// The signers file that says who signs the package, if any does.
+    pub(super) said_by: Option<String>,
 }
 
 /// What is wrong with a release, as the rest of a sentence that begins with its name.
@@ -29,13 +45,36 @@ pub(super) struct Rule {
 /// is: the identity is quoted as the claim that it is.
 pub(super) fn reason(finding: &Finding) -> String {
     match finding {
-        Finding::Unsigned { version: None } => "is not signed".to_owned(),
-        Finding::Unsigned { version: Some(v) } => format!(
-            "counts as not signed (its signature is in version {v} of the format; \
-             this Consign reads version 1)"
+        Finding::Unsigned { version, .. } => not_signed(*version),
+        Finding::LostSignature(Lost {
+            version,
+            since,
+            expected,
+        }) => format!(
+            "{}, and {} signs this package since {since}",
+            not_signed(*version),
+            people(expected)
         ),
-        Finding::WrongSigner { signed_for, in_use } => {
+        Finding::UnknownSigner(newcomer) => newcomer_is(newcomer),
+        Finding::WrongSigner(Wrong::Registry { signed_for, in_use }) => {
             format!("is signed for another registry: for `{signed_for}`, not for `{in_use}`")
+        }
+        Finding::WrongSigner(Wrong::Signer {
+            signer,
+            expected,
+            since,
+        }) => {
+            let since = match since.first() {
+                Some(first) => format!(" since {first}"),
+                None => String::new(),
+            };
+            format!(
+                "is signed as `{signer}`, and {} signs this package{since}",
+                people(expected)
+            )
+        }
+        Finding::WrongSigner(Wrong::Account { signer, other }) => {
+            format!("is signed as `{signer}`, and {other}")
         }
         Finding::WithdrawnKey { signer, key, how } => match how {
             Withdrawn::NotPublished => {
@@ -59,20 +98,104 @@ pub(super) fn reason(finding: &Finding) -> String {
     }
 }
 
+fn not_signed(version: Option<u64>) -> String {
+    match version {
+        None => "is not signed".to_owned(),
+        Some(v) => format!(
+            "counts as not signed (its signature is in version {v} of the format; \
+             this Consign reads version 1)"
+        ),
+    }
+}
+
+fn newcomer_is(
+    Newcomer {
+        signer, key, new, ..
+    }: &Newcomer,
+) -> String {
+    match new {
+        New::Signer => {
+            format!("is signed as `{signer}`, who was not seen to sign this package before")
+        }
+        New::Key => format!("is signed as `{signer}` with a key that was not seen before: {key}"),
+        New::Account => format!(
+            "is signed as `{signer}` with a key that was not seen before, and nothing tells whether the \
+             name is still the same account's: {key}"
+        ),
+    }
+}
+
+/// Several signers in words.
+fn people(signers: &[Signer]) -> String {
+    let names: Vec<_> = signers.iter().map(|signer| format!("`{signer}`")).collect();
+    names.join(" or ")
+}
+
 /// What to do about it.
-fn help(finding: &Finding, rule: &Rule) -> String {
+pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
+    let Rule {
+        name,
+        version,
+        allow,
+        ..
+    } = rule;
     match finding {
+        // Whoever accepts it unsigned gives up what it is signed with.
+        Finding::Unsigned {
+            version: Some(_), ..
+        }
+        | Finding::LostSignature(Lost {
+            version: Some(_), ..
+        }) => "update Consign: a newer one may read that signature; until then, choose another version"
+            .to_owned(),
         Finding::Unsigned { .. } => help_unsigned(rule),
-        Finding::WrongSigner { signed_for, .. } => format!(
+        Finding::LostSignature(_) if rule.vendored => format!(
+            "if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask its \
+             authors why. If they meant to publish this version unsigned, accept it with `{allow} \
+             {name}@={version} --unsigned --reason WHY`"
+        ),
+        Finding::LostSignature(_) => format!(
+            "somebody may have taken over `{name}` at the registry: ask its authors. If they meant to \
+             publish this version unsigned, accept it with `{allow} {name}@={version} --unsigned \
+             --reason WHY`"
+        ),
+        Finding::UnknownSigner(Newcomer {
+            new, signer, key, ..
+        }) => {
+            let (set, key) = match new {
+                New::Signer => (&rule.new_signer, String::new()),
+                New::Account => (&rule.new_signer, format!(" --key {key}")),
+                New::Key => (&rule.new_key, format!(" --key {key}")),
+            };
+            match set.origin.as_deref() {
+                Some(flag @ ("`--locked`" | "`--frozen`")) => format!(
+                    "run the command without {flag}, and review what it adds to {}",
+                    said_by(rule)
+                ),
+                _ => format!(
+                    "if that is right, accept it with `{allow} {name} {signer}{key} --reason WHY`"
+                ),
+            }
+        }
+        Finding::WrongSigner(Wrong::Registry { signed_for, .. }) => format!(
             "a signature is good in one registry only; if this is meant to be a mirror of \
              `{signed_for}`, configure it as a replacement of that source"
+        ),
+        Finding::WrongSigner(Wrong::Signer { signer, .. }) => format!(
+            "ask the authors of `{name}`, not by way of the registry, whether `{signer}` is one of them. \
+             If so, accept it with `{allow} {name} {signer} --reason WHY`"
+        ),
+        Finding::WrongSigner(Wrong::Account { signer, .. }) => format!(
+            "somebody else may have the name now: ask the authors of `{name}`. If it is theirs, accept it \
+             with `{allow} {name} {signer} --reason WHY`"
         ),
         Finding::WithdrawnKey {
             how: Withdrawn::NoSuchAccount,
             ..
         } => "choose another version; the account may have been renamed or deleted".to_owned(),
-        Finding::WithdrawnKey { signer, .. } => format!(
-            "choose another version, or ask whoever owns `{signer}` whether they signed this one"
+        Finding::WithdrawnKey { signer, key, .. } => format!(
+            "choose another version, or ask whoever owns `{signer}` whether they signed this one. If so, \
+             keep it with `{allow} {name}@{version} --key {key} --reason WHY`"
         ),
         Finding::Unchecked { why, .. } => match why {
             Unanswered::Offline => {
@@ -93,56 +216,176 @@ fn help(finding: &Finding, rule: &Rule) -> String {
 }
 
 /// What to do about a package that is not signed.
-pub(super) fn help_unsigned(rule: &Rule) -> String {
+fn help_unsigned(rule: &Rule) -> String {
     const FLAG: &str = "`--require-signatures`";
     let file = format!("`{}`", rule.file);
-    let lift = match rule.required_by.as_deref() {
+    let Rule {
+        name,
+        version,
+        allow,
+        ..
+    } = rule;
+    let lift = match required_by(rule) {
         Some(FLAG) => format!("leave out {FLAG}"),
         Some(place) if place != file => format!("change the rule in {place}"),
         _ => format!(
-            "accept it unsigned with `{} = \"allow\"` in {file}",
+            "accept it unsigned with `{}.unsigned = \"allow\"` in {file}",
             rule.setting
         ),
     };
+    let one = format!("accept it with `{allow} {name}@={version} --unsigned --reason WHY`");
     if rule.vendored {
         return format!(
             "if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask \
-             its authors to sign, or {lift}"
+             its authors to sign, {one}, or {lift}"
         );
     }
-    format!("choose a version that is signed, ask its authors to sign, or {lift}")
+    format!("choose a version that is signed, ask its authors to sign, {one}, or {lift}")
 }
 
-/// The reason for which an unsigned version is no candidate.
+/// The reason for which a version is no candidate, with the rule that makes it one.
 pub(super) fn not_admitted(finding: &Finding, rule: &Rule) -> String {
-    format!("{}{}", reason(finding), required(rule, ", and "))
+    format!("{}{}", reason(finding), required(finding, rule, ", and "))
 }
 
 /// The warning for versions that a command which names a package does not look at.
-pub(super) fn left_out(name: impl Display, rule: &Rule) -> String {
-    format!(
-        "versions of `{name}` that are not signed are left out{}",
-        required(rule, ": ")
-    )
+pub(super) fn left_out(name: impl Display, finding: &Finding, rule: &Rule) -> String {
+    match finding {
+        Finding::Unsigned { .. } => format!(
+            "versions of `{name}` that are not signed are left out{}",
+            required(finding, rule, ": ")
+        ),
+        _ => format!(
+            "version {} of `{name}` is left out: it {}{}\nhelp: {}",
+            rule.version,
+            reason(finding),
+            required(finding, rule, ", and "),
+            help(finding, rule)
+        ),
+    }
 }
 
-fn required(rule: &Rule, before: &str) -> String {
-    match &rule.required_by {
-        Some(place) => format!("{before}signatures are required by {place}"),
-        None => String::new(),
+/// The place that requires signatures, where one does.
+fn required_by(rule: &Rule) -> Option<&str> {
+    let origin = rule.unsigned.origin.as_deref();
+    origin.filter(|_| rule.unsigned.level == Level::Deny)
+}
+
+/// Which rule makes `finding` one that is refused, where it is one that can be set.
+fn required(finding: &Finding, rule: &Rule, before: &str) -> String {
+    let what = match finding {
+        Finding::Unsigned { .. }
+        | Finding::Unchecked {
+            is_expected: false, ..
+        } => required_by(rule).map(|place| format!("signatures are required by {place}")),
+        Finding::Unchecked {
+            is_expected: true, ..
+        } => Some(format!(
+            "who signs this package is known, from {}",
+            said_by(rule)
+        )),
+        Finding::UnknownSigner(newcomer) => {
+            let (set, what) = match newcomer.new {
+                New::Signer | New::Account => (&rule.new_signer, "new signers"),
+                New::Key => (&rule.new_key, "new keys"),
+            };
+            let origin = set.origin.as_deref().filter(|_| set.level == Level::Deny);
+            origin.map(|place| format!("{what} are refused by {place}"))
+        }
+        Finding::LostSignature(_) | Finding::WrongSigner(Wrong::Signer { .. }) => {
+            return format!(" (known from {})", said_by(rule));
+        }
+        _ => None,
+    };
+    what.map(|what| format!("{before}{what}"))
+        .unwrap_or_default()
+}
+
+/// Where it is said who signs the package.
+fn said_by(rule: &Rule) -> String {
+    match &rule.said_by {
+        Some(file) if file.ends_with(SIGNERS_FILE) => format!("`{file}`"),
+        Some(_) => "what was seen here before".to_owned(),
+        None => format!("`{SIGNERS_FILE}`"),
+    }
+}
+
+/// The name by which a registry is configured, if it is known.
+pub(super) fn registry_name(source: &SourceId) -> Option<&str> {
+    match source.is_crates_io() {
+        true => Some(CRATES_IO_REGISTRY),
+        false => source.alt_registry_key(),
     }
 }
 
 /// The error for a release that is refused.
 pub(super) fn refused(package: impl Display, finding: &Finding, rule: &Rule) -> anyhow::Error {
-    let required = match finding {
-        Finding::Unsigned { .. } | Finding::Unchecked { .. } => required(rule, "\n"),
-        _ => String::new(),
+    anyhow::format_err!(
+        "refusing `{package}`: it {}{}\n\nhelp: {}",
+        reason(finding),
+        required(finding, rule, "\n"),
+        help(finding, rule)
+    )
+}
+
+/// The warning for a signer, or a key, that is accepted for the first time.
+pub(super) fn newcomer(package: impl Display, newcomer: &Newcomer) -> String {
+    format!("`{package}` {}", newcomer_is(newcomer))
+}
+
+/// What those would see who use a package of which a version is about to be published: `before` is signed
+/// as `was`, and this would be as `now`.
+pub(super) fn signer_would_change(
+    package: &str,
+    name: &str,
+    before: &semver::Version,
+    was: impl Display,
+    now: Option<&Identity>,
+) -> String {
+    let (see, help) = match now {
+        None => (
+            "this version would not be signed".to_owned(),
+            format!("publish with a key of `{was}`; `cargo key list` shows those that are here"),
+        ),
+        Some(now) => (
+            format!("this version would be as `{now}`"),
+            format!(
+                "publish as `{was}`, with `signing.identity`; or first tell them to run `cargo signers allow \
+                 {name} {now}`"
+            ),
+        ),
+    };
+    format!(
+        "whoever uses `{name}` would refuse `{package}`: v{before} is signed as `{was}`, and {see}\n\n\
+         help: {help}. `--allow-signer-change` publishes it all the same"
+    )
+}
+
+/// The warning for git dependencies.
+pub(super) fn accepted_git(packages: &[String]) -> String {
+    match packages.len() {
+        1 => format!(
+            "1 package comes from git, where nobody signs: {}",
+            some(packages)
+        ),
+        n => format!(
+            "{n} packages come from git, where nobody signs: {}",
+            some(packages)
+        ),
+    }
+}
+
+/// The error for git dependencies.
+pub(super) fn refused_git(packages: &[String], origin: &str, file: &str) -> anyhow::Error {
+    let lift = match origin == format!("`{file}`") {
+        true => format!("allow them with `signing.git = \"allow\"` in {origin}"),
+        false => format!("change the rule in {origin}"),
     };
     anyhow::format_err!(
-        "refusing `{package}`: it {}{required}\n\nhelp: {}",
-        reason(finding),
-        help(finding, rule)
+        "refusing what comes from git, where nobody signs: {}\n\
+         git dependencies are refused by {origin}\n\n\
+         help: depend on a release from a registry, or {lift}",
+        some(packages)
     )
 }
 
@@ -199,6 +442,26 @@ pub(super) fn other_files(package: impl Display, files: &[String], root: &Path) 
          help: do not build it: tell the registry and the package's authors",
         root.display(),
         some(files)
+    )
+}
+
+/// What is wrong with unpacked or vendored files that are not those which were signed.
+pub(super) fn files_differ(changed: &[String], folder: &Path) -> String {
+    let changed = match changed {
+        [] => String::new(),
+        changed => format!(" ({})", some(changed)),
+    };
+    format!(
+        "its files in `{}` are not those that were signed{changed}",
+        folder.display()
+    )
+}
+
+/// What is wrong with an archive that is not the one it should be.
+pub(super) fn archive_differs(wanted: &str, found: &str, path: &Path) -> String {
+    format!(
+        "its archive `{}` has the checksum {found}, and should have {wanted}",
+        path.display()
     )
 }
 
@@ -289,7 +552,7 @@ fn some(names: &[String]) -> String {
 pub(super) fn passed_over(package: impl Display, finding: &Finding, rule: &Rule) -> String {
     format!(
         "`{package}` is passed over: it {}\nhelp: {}",
-        reason(finding),
+        not_admitted(finding, rule),
         help(finding, rule)
     )
 }

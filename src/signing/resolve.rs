@@ -4,7 +4,7 @@
 //! it takes. So the work is divided:
 //!
 //! 1. [`admits`] is asked of every entry, and looks only at what costs nothing: is there a
-//!    signature at all, and must there be one?
+//!    signature at all, who claims to have made it, and is that somebody who may?
 //! 2. [`settle`] looks at what the resolver chose. There, and only there, signatures are checked and
 //!    keys asked for. A version that is passed over is taken out of sight, and the resolver starts
 //!    again. Every round takes out at least one, so the rounds end.
@@ -12,18 +12,25 @@
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
-use consign_policy::{Choice, Effective, Finding, Level, Verdict};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use consign_policy::{Choice, Finding, Level, Verdict};
+use consign_signers::Line;
 use consign_statement::Claim;
 
-use super::check::{check_all, demand, refused, rule, say_unchecked};
+use super::check::{check_all, demand, record, refused, rule, say};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
+use super::signers::Rules;
 use crate::core::registry::PackageRegistry;
 use crate::core::{PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
 use crate::sources::source::QueryKind;
 use crate::{CargoResult, GlobalContext};
+
+mod updates;
 
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
 /// has versions to offer that nobody signed.
@@ -36,19 +43,30 @@ pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> 
         return true;
     }
     let summary = summary.as_summary();
-    let why_not = why_not(gctx, summary);
-    // Whoever looks for a package by a name that may be misspelt (`cargo add`, `cargo info`) would
-    // only be told that there is none.
-    if let (QueryKind::Normalized, Some(WhyNot::Unsigned(_, required))) = (kind, &why_not) {
-        let name = summary.package_id().name();
-        let rule = rule(gctx, summary.source_id(), required);
-        let warning = report::left_out(name, &rule);
-        // A warning that cannot be printed changes nothing.
-        let _ = gctx
-            .signing
-            .warn_once(gctx, format!("left out: {name}"), warning);
+    let Some(why_not) = why_not(gctx, summary) else {
+        if kind == QueryKind::Normalized
+            && let Some(entry) = summary.signed()
+        {
+            gctx.signing.note_shown(summary.package_id(), entry);
+        }
+        return true;
+    };
+    if let WhyNot::Rules(finding, rules) = why_not {
+        let id = summary.package_id();
+        // Whoever looks for a package by a name that may be misspelt (`cargo add`, `cargo info`) would
+        // only be told that there is none.
+        if kind == QueryKind::Normalized {
+            let name = id.name();
+            let rule = rule(gctx, id, &rules);
+            let warning = report::left_out(name, &finding, &rule);
+            // A warning that cannot be printed changes nothing.
+            let _ = gctx
+                .signing
+                .warn_once(gctx, format!("left out: {name}"), warning);
+        }
+        gctx.signing.note_not_admitted(id, *finding);
     }
-    why_not.is_none()
+    false
 }
 
 /// Why a version cannot be chosen, as the rest of a sentence that begins with it.
@@ -56,9 +74,9 @@ pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
     let refused = gctx.and_then(|gctx| Some((gctx, why_not(gctx, summary)?)));
     match refused {
         Some((_, WhyNot::PassedOver(reason))) => reason,
-        Some((gctx, WhyNot::Unsigned(finding, required))) => {
-            let rule = rule(gctx, summary.source_id(), &required);
-            gctx.signing.advise(report::help_unsigned(&rule));
+        Some((gctx, WhyNot::Rules(finding, rules))) => {
+            let rule = rule(gctx, summary.package_id(), &rules);
+            gctx.signing.advise(report::help(&finding, &rule));
             report::not_admitted(&finding, &rule)
         }
         Some((_, WhyNot::NoIdentity)) => {
@@ -73,8 +91,8 @@ pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
 enum WhyNot {
     /// It, or its key, was found wanting before; how, in words.
     PassedOver(String),
-    /// It has no signature, and by this rule it must have one.
-    Unsigned(Box<Finding>, Effective),
+    /// By what is seen at a glance, these rules do not accept it.
+    Rules(Box<Finding>, Arc<Rules>),
     /// It comes from a registry that no rule can name.
     NoIdentity,
 }
@@ -89,45 +107,43 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
     {
         return Some(WhyNot::PassedOver(reason));
     }
-    if !is_from_registry(id) {
+    if !is_from_registry(id) || gctx.signing.only_looks() {
         return None;
     }
-    // A policy that cannot be read has ended the command before this. A registry that has no
-    // identity cannot be looked up in it: nobody allows what comes from there.
-    let Ok(required) = gctx.signing.required(gctx, id.source_id()) else {
-        return unsigned(summary).map(|_| WhyNot::NoIdentity);
+    // Rules that cannot be read have ended the command before this. A registry that has no
+    // identity cannot be looked up in them: nobody allows what comes from there.
+    let Ok(rules) = gctx.signing.rules(gctx, id.source_id()) else {
+        return match summary.signed().map(|entry| entry.claim()) {
+            Some(Ok(Claim::Signed(_)) | Err(_)) => None,
+            _ => Some(WhyNot::NoIdentity),
+        };
     };
-    let unsigned = unsigned_by(&required, summary)?;
+    let finding = at_a_glance(gctx, &rules, summary)?;
     if gctx.signing.made(summary).is_some() {
         return None;
     }
-    match Verdict::of(&unsigned, required.level, Choice::Free) {
+    match Verdict::of(&finding, &rules.levels(), Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
-        Verdict::PassOver | Verdict::Refuse => Some(WhyNot::Unsigned(Box::new(unsigned), required)),
+        Verdict::PassOver | Verdict::Refuse => Some(WhyNot::Rules(Box::new(finding), rules)),
     }
 }
 
-/// [`unsigned`], where it makes a difference: no entry is read that any rule would let pass.
-fn unsigned_by(required: &Effective, summary: &Summary) -> Option<Finding> {
-    match required.level {
-        Level::Allow => None,
-        Level::Warn | Level::Deny => unsigned(summary),
-    }
-}
-
-/// The finding of an entry in which there is no signature to be checked. `None` where there is one,
-/// and for what comes from no registry.
-fn unsigned(summary: &Summary) -> Option<Finding> {
-    if !is_from_registry(summary.package_id()) {
+/// What can be said of an entry before its signature is checked, where it makes a difference: no entry
+/// is read that any rule would let pass.
+fn at_a_glance(gctx: &GlobalContext, rules: &Rules, summary: &Summary) -> Option<Finding> {
+    let id = summary.package_id();
+    let expected = rules.expected(gctx.signing.serving(gctx).ok()?, &id.name());
+    let levels = rules.levels();
+    let everything_passes = levels.unsigned == Level::Allow && levels.new_signer != Level::Deny;
+    if expected.package.is_none() && everything_passes {
         return None;
     }
-    match summary.signed().map(|entry| entry.claim()) {
-        None | Some(Ok(Claim::Unsigned)) => Some(Finding::Unsigned { version: None }),
-        Some(Ok(Claim::UnknownVersion(v))) => Some(Finding::Unsigned { version: Some(*v) }),
-        // Malformed ones are checked with the rest: what is chosen stops the command, what is
-        // merely listed does not.
-        Some(Ok(Claim::Signed(_)) | Err(_)) => None,
-    }
+    let claim = summary.signed().map(|entry| entry.claim());
+    Finding::at_a_glance(
+        &expected,
+        id.version(),
+        claim.unwrap_or(Ok(&Claim::Unsigned)),
+    )
 }
 
 /// Vendored packages count: their source stands in for a registry.
@@ -147,7 +163,7 @@ pub fn settle<'gctx>(
 ) -> CargoResult<Resolve> {
     for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
-        let mut unsigned_ones = Vec::new();
+        let mut at_a_glance_only = Vec::new();
         let mut fresh = Vec::new();
         for id in resolved.iter().filter(|id| is_from_registry(*id)) {
             let summary = resolved.summary(id);
@@ -160,14 +176,20 @@ pub fn settle<'gctx>(
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
             let accepted_before = summary.signed().is_none() && gctx.signing.chosen(id).is_some();
-            let required = gctx.signing.required(gctx, id.source_id())?;
-            if unsigned_by(&required, summary).is_some() && !accepted_before {
-                unsigned_ones.push(summary);
+            let rules = gctx.signing.rules(gctx, id.source_id())?;
+            if !accepted_before && let Some(finding) = at_a_glance(gctx, &rules, summary) {
+                at_a_glance_only.push((summary, finding, rules));
             }
         }
-        let all_accepted = accept(gctx, &fresh)?;
-        if all_accepted {
-            accept_unsigned(gctx, &unsigned_ones)?;
+        if gctx.signing.only_looks() {
+            return Ok(resolved);
+        }
+        if accept(gctx, &fresh)? {
+            accept_at_a_glance(gctx, &at_a_glance_only)?;
+            accept_git(gctx, &resolved)?;
+            say_what_was_missed(gctx, &resolved)?;
+            updates::say(gctx, previous, registry, &fresh)?;
+            record(gctx, &fresh, Choice::Free)?;
             return Ok(resolved);
         }
     }
@@ -178,9 +200,10 @@ pub fn settle<'gctx>(
 pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
     let id = summary.package_id();
     if is_from_registry(id) {
-        demand(gctx, id, id.source_id(), summary.signed())?;
+        demand(gctx, id, summary.signed())?;
         if let Some(entry) = summary.signed() {
             gctx.signing.choose(id, entry);
+            record(gctx, &[(id, entry.clone())], Choice::Named)?;
         }
     }
     Ok(())
@@ -188,29 +211,25 @@ pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
 
 /// Checks what was newly chosen. `false` where a version of it was passed over.
 fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResult<bool> {
-    let entries: Vec<_> = fresh
-        .iter()
-        .map(|(id, entry)| (id.source_id(), entry.clone()))
-        .collect();
-    check_all(gctx, &entries, Freshness::Resolving)?;
+    check_all(gctx, fresh, Freshness::Resolving)?;
 
     let mut passed_over = Vec::new();
     for (id, entry) in fresh {
         let Some(finding) = entry.finding.get() else {
             continue;
         };
-        let required = gctx.signing.required(gctx, id.source_id())?;
-        match Verdict::of(finding, required.level, Choice::Free) {
+        let rules = gctx.signing.rules(gctx, id.source_id())?;
+        match Verdict::of(finding, &rules.levels(), Choice::Free) {
             Verdict::Accept => {}
-            Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,
-            Verdict::PassOver => passed_over.push((*id, finding, required)),
-            Verdict::Refuse => return Err(refused(gctx, *id, finding, &required)),
+            Verdict::AcceptAndSay => say(gctx, *id, finding)?,
+            Verdict::PassOver => passed_over.push((*id, finding, rules)),
+            Verdict::Refuse => return Err(refused(gctx, *id, finding, &rules)),
         }
     }
-    for (id, finding, required) in &passed_over {
-        let rule = rule(gctx, id.source_id(), required);
+    for (id, finding, rules) in &passed_over {
+        let rule = rule(gctx, *id, rules);
         let warning = report::passed_over(id, finding, &rule);
-        let reason = report::reason(finding);
+        let reason = report::not_admitted(finding, &rule);
         if let Finding::WithdrawnKey { signer, key, how } = finding
             && how.whatever_it_signed()
         {
@@ -218,30 +237,30 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         }
         if !gctx.signing.pass_over(*id, reason) {
             // A `[patch]` or a source that does not ask us first names it in spite of that.
-            return Err(refused(gctx, *id, finding, required));
+            return Err(refused(gctx, *id, finding, rules));
         }
         gctx.shell().warn(warning)?;
     }
     Ok(passed_over.is_empty())
 }
 
-/// Accepts what was chosen without a signature: with one line for all of it where that is asked for.
-fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<()> {
-    let finding = Finding::Unsigned { version: None };
+/// Accepts what was chosen without a signature, or says why not: with one line for all of it where that is
+/// asked for.
+fn accept_at_a_glance(
+    gctx: &GlobalContext,
+    chosen: &[(&Summary, Finding, Arc<Rules>)],
+) -> CargoResult<()> {
     let mut names = Vec::new();
-    for summary in summaries {
+    for (summary, finding, rules) in chosen {
         let id = summary.package_id();
         if gctx.signing.made(summary).is_some() {
             continue;
         }
-        let required = gctx.signing.required(gctx, id.source_id())?;
-        match Verdict::of(&finding, required.level, Choice::Named) {
+        match Verdict::of(finding, &rules.levels(), Choice::Named) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => names.push(format!("{} v{}", id.name(), id.version())),
             // It did not come to be chosen through `admits`: a `[patch]` names it.
-            Verdict::PassOver | Verdict::Refuse => {
-                return Err(refused(gctx, id, &finding, &required));
-            }
+            Verdict::PassOver | Verdict::Refuse => return Err(refused(gctx, id, finding, rules)),
         }
     }
     match names.is_empty() {
@@ -251,4 +270,66 @@ fn accept_unsigned(gctx: &GlobalContext, summaries: &[&Summary]) -> CargoResult<
             gctx.signing.warn_once(gctx, "unsigned".to_owned(), warning)
         }
     }
+}
+
+/// Accepts git dependencies, which nobody signs for, or says that they are not.
+fn accept_git(gctx: &GlobalContext, resolved: &Resolve) -> CargoResult<()> {
+    let mut git = resolved
+        .iter()
+        .filter(|id| id.source_id().is_git())
+        .peekable();
+    if git.peek().is_none() {
+        return Ok(());
+    }
+    let set = gctx.signing.policy(gctx)?.git();
+    let names: Vec<_> = git.map(|id| id.to_string()).collect();
+    match set.level {
+        Level::Allow => Ok(()),
+        Level::Warn => {
+            let warning = report::accepted_git(&names);
+            gctx.signing.warn_once(gctx, "git".to_owned(), warning)
+        }
+        Level::Deny => Err(report::refused_git(
+            &names,
+            &set.origin.unwrap_or_default(),
+            &gctx.diagnostic_home_config(),
+        )),
+    }
+}
+
+/// Tells of versions that were no candidates and would have been better ones than those of their package
+/// that were chosen. Who asked for no other version than he got, as every locked build does, missed none.
+fn say_what_was_missed(gctx: &GlobalContext, resolved: &Resolve) -> CargoResult<()> {
+    let mut newest: BTreeMap<_, (PackageId, Finding)> = BTreeMap::new();
+    for (id, finding) in gctx.signing.not_admitted() {
+        // Where signatures are required, what has none is not missed.
+        if matches!(finding, Finding::Unsigned { .. }) {
+            continue;
+        }
+        let same =
+            |other: &PackageId| other.name() == id.name() && other.source_id() == id.source_id();
+        let chosen: Vec<_> = resolved.iter().filter(same).collect();
+        let line = Line::of(id.version());
+        let of_line = chosen
+            .iter()
+            .filter(|other| Line::of(other.version()) == line);
+        // Another line is none that it would have been chosen in the place of, unless that is older.
+        let instead = match of_line.max() {
+            Some(other) => id.version() > other.version(),
+            None => chosen
+                .iter()
+                .max()
+                .is_some_and(|other| id.version() > other.version()),
+        };
+        if instead {
+            newest.insert((id.name(), id.source_id(), line), (id, finding));
+        }
+    }
+    for (id, finding) in newest.into_values() {
+        let rules = gctx.signing.rules(gctx, id.source_id())?;
+        let warning = report::passed_over(id, &finding, &rule(gctx, id, &rules));
+        gctx.signing
+            .warn_once(gctx, format!("missed: {id}"), warning)?;
+    }
+    Ok(())
 }

@@ -93,7 +93,7 @@ impl Expected<'_> {
     }
 
     /// Whether the signers file says that this key is good for this version, withdrawn or not.
-    pub(crate) fn keeps(&self, vers: &Version, key: &PublicKey) -> bool {
+    pub fn keeps(&self, vers: &Version, key: &PublicKey) -> bool {
         self.package
             .is_some_and(|package| package.keep.get(vers) == Some(key))
     }
@@ -134,6 +134,8 @@ pub enum KeyAnswer {
     Withdrawn(Withdrawn),
     /// Nobody could be asked.
     Unanswered(Unanswered),
+    /// The account did not publish it when it was last asked, and could not be asked again.
+    NotConfirmed(Unanswered),
 }
 
 /// Why nobody could be asked about a key.
@@ -179,8 +181,10 @@ impl Withdrawn {
 /// What is new about a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum New {
-    /// The signer; or a key of a name that nobody could say is still the same account's.
+    /// The signer.
     Signer,
+    /// The key, of a name that nobody could say is still the same account's: it counts as a new signer.
+    Account,
     /// The key, of an account that is known.
     Key,
 }
@@ -225,11 +229,13 @@ impl KeyStanding {
             (KeyAnswer::Published | KeyAnswer::Unanswered(_), _) if is_recorded => {
                 KeyStanding::Known
             }
-            (KeyAnswer::Unanswered(why), _) => KeyStanding::Unanswered(why),
+            (KeyAnswer::Unanswered(why) | KeyAnswer::NotConfirmed(why), _) => {
+                KeyStanding::Unanswered(why)
+            }
             (KeyAnswer::Published, None) => KeyStanding::New(New::Key),
             (KeyAnswer::Published, Some(account)) => match standing(account) {
                 Standing::Same => KeyStanding::New(New::Key),
-                Standing::Unrecorded(_) => KeyStanding::New(New::Signer),
+                Standing::Unrecorded(_) => KeyStanding::New(New::Account),
                 Standing::Other(other) => KeyStanding::OtherAccount(other),
                 Standing::NoSuchAccount => KeyStanding::Withdrawn(Withdrawn::NoSuchAccount),
                 Standing::Unknown(why) => {

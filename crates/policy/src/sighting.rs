@@ -28,6 +28,31 @@ pub struct Sighting<'a> {
 }
 
 impl Sighting<'_> {
+    /// Whether `signers` lets it be recorded. Where somebody else has recorded another signer, or another
+    /// account, since it was judged, it does not.
+    pub fn fits(&self, signers: &Signers) -> bool {
+        let signer = self.published.signer();
+        let package = signers.package(self.registry, self.name);
+        let is_expected = package.is_none_or(|package| {
+            let mut may_sign = package.signers.iter();
+            package.signers.is_empty()
+                || may_sign.any(|may| may.identity == *signer && may.may_sign(self.version))
+        });
+        let known = signers.identities.get(signer);
+        let same_account = match (known.and_then(|account| account.number), self.number) {
+            (Some(known), Some(number)) => known == number,
+            _ => true,
+        };
+        is_expected && same_account
+    }
+
+    /// Whether there is anything to record beside what `signers` says.
+    pub fn is_new(&self, signers: &Signers) -> bool {
+        let mut changes = Changes::default();
+        self.record(signers, &mut changes);
+        !changes.is_empty()
+    }
+
     /// Adds to `changes` what is new in this sighting beside what `signers` says, and what was changed
     /// already.
     pub fn record(&self, signers: &Signers, changes: &mut Changes) {

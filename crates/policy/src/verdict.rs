@@ -54,7 +54,7 @@ impl Verdict {
             Finding::UnknownSigner(newcomer) => match newcomer.new {
                 // Nobody was asked about it: it cannot be accepted.
                 _ if newcomer.published.is_none() => no_candidate,
-                New::Signer => by(levels.new_signer),
+                New::Signer | New::Account => by(levels.new_signer),
                 New::Key => by(levels.new_key),
             },
             Finding::LostSignature(_) | Finding::WrongSigner(_) | Finding::WithdrawnKey { .. } => {

@@ -531,6 +531,14 @@ fn what_a_key_is_known_for() {
             KeyStanding::Withdrawn(Withdrawn::NotPublished),
         ),
         (
+            "recorded, gone from the last answer, and nobody answers",
+            &ours,
+            KeyAnswer::NotConfirmed(Unanswered::Offline),
+            false,
+            None,
+            KeyStanding::Unanswered(Unanswered::Offline),
+        ),
+        (
             "recorded and revoked",
             &ours,
             revoked(),
@@ -561,7 +569,7 @@ fn what_a_key_is_known_for() {
             Published,
             true,
             Some(Standing::Unrecorded(None)),
-            KeyStanding::New(New::Signer),
+            KeyStanding::New(New::Account),
         ),
         (
             "new, under a name that changed hands",
@@ -737,7 +745,7 @@ fn each_new_thing_has_a_level_of_its_own() {
         (
             Level::Deny,
             Level::Allow,
-            by(ANN, KeyStanding::New(New::Signer)),
+            by(ANN, KeyStanding::New(New::Account)),
             BY_ANN,
         ),
     ] {
@@ -816,9 +824,41 @@ fn what_is_seen_first_is_expected_from_then_on() {
     let numbered = recorded(&file, &[("1.5.0", ANN, Some(583231))]);
     let ann = &numbered.signers().identities[&ANN.parse().unwrap()];
     assert_eq!(ann.number, Some(number(583231)));
-    // It never changes by being seen.
+    // It never changes by being seen, and another one is not recorded.
     assert_eq!(
         recorded(&numbered, &[("1.5.0", ANN, Some(99))]).text(),
         numbered.text()
     );
+}
+
+/// Two processes saw the package for the first time, by different signers: the second does not add its
+/// own.
+#[test]
+fn what_somebody_else_recorded_in_the_meantime_stays() {
+    let fits = |file: &SignersFile, signer: &str, account: Option<u64>| {
+        let expected = Expected {
+            package: None,
+            levels: Levels::default(),
+        };
+        let claim = Claim::Signed(signed_as(signer, "1.0.0"));
+        let vers = Version::new(1, 0, 0);
+        let check = |fields: &SignedFields| {
+            verify(&release("1.0.0"), &registry(), fields).map_err(Mismatch::from)
+        };
+        let finding = Finding::of(&expected, &vers, Ok(&claim), check, |_, _| NEW_KEY);
+        let sighting = Sighting {
+            registry: &registry(),
+            name: "foo",
+            version: &vers,
+            published: finding.published().unwrap(),
+            number: account.map(number),
+        };
+        sighting.fits(file.signers())
+    };
+    assert!(fits(&SignersFile::new(), BOB, None));
+    let anns = recorded(&SignersFile::new(), &[("1.2.0", ANN, Some(1))]);
+    assert!(fits(&anns, ANN, None));
+    assert!(fits(&anns, ANN, Some(1)));
+    assert!(!fits(&anns, ANN, Some(2)));
+    assert!(!fits(&anns, BOB, None));
 }

@@ -6,12 +6,58 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consign_identity::provider::Definition;
-use consign_policy::Level;
+use consign_policy::{InvalidLevel, Level};
 
 use crate::core::gc::parse_time_span;
 use crate::signing::keys::environment::{SECRET_KEY, SECRET_KEY_PASSPHRASE};
 use crate::util::context::{ConfigValue as CV, Definition as Source};
 use crate::{CargoResult, GlobalContext};
+
+/// A setting that has a level, for all registries or for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    /// `unsigned`
+    Unsigned,
+    /// `new-signer`
+    NewSigner,
+    /// `new-key`
+    NewKey,
+}
+
+impl Setting {
+    /// All there are.
+    pub const ALL: [Setting; 3] = [Setting::Unsigned, Setting::NewSigner, Setting::NewKey];
+
+    /// Its key.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::Unsigned => "unsigned",
+            Setting::NewSigner => "new-signer",
+            Setting::NewKey => "new-key",
+        }
+    }
+
+    fn of(name: &str) -> Option<Setting> {
+        let mut all = Setting::ALL.into_iter();
+        all.find(|setting| setting.name() == name)
+    }
+
+    /// Reads its level.
+    fn level(self, text: &str) -> Result<Level, InvalidLevel> {
+        match self {
+            Setting::Unsigned => text.parse(),
+            Setting::NewSigner | Setting::NewKey => Level::of_what_is_new(text),
+        }
+    }
+
+    /// The word for a level of it.
+    pub fn word(self, level: Level) -> String {
+        match (self, level) {
+            (Setting::NewSigner | Setting::NewKey, Level::Allow) => "record".to_owned(),
+            _ => level.to_string(),
+        }
+    }
+}
 
 /// What one place says.
 #[derive(Debug, Default)]
@@ -19,8 +65,9 @@ pub(super) struct Place {
     pub(super) origin: String,
     /// `--require-signatures`: over all else.
     pub(super) require: bool,
-    pub(super) unsigned: Option<Level>,
-    pub(super) registries: BTreeMap<String, Level>,
+    pub(super) levels: BTreeMap<Setting, Level>,
+    pub(super) registries: BTreeMap<String, BTreeMap<Setting, Level>>,
+    pub(super) git: Option<Level>,
     pub(super) unsigned_publish: Option<Level>,
     pub(super) identity: Option<String>,
     /// Who publishes to the registries of these names.
@@ -53,6 +100,11 @@ impl Place {
             ..Place::default()
         };
         for (key, value) in table(signing, "signing")? {
+            if let Some(setting) = Setting::of(key) {
+                let level = level_of(setting, value, &format!("signing.{key}"))?;
+                place.levels.insert(setting, level);
+                continue;
+            }
             match key {
                 "require-signatures" => {
                     place.require = value.boolean("signing.require-signatures")?.0;
@@ -60,7 +112,7 @@ impl Place {
                         place.origin = "`--require-signatures`".to_owned();
                     }
                 }
-                "unsigned" => place.unsigned = Some(level(value, "signing.unsigned")?),
+                "git" => place.git = Some(level(value, "signing.git")?),
                 "unsigned-publish" => {
                     let name = "signing.unsigned-publish";
                     let level = level(value, name)?;
@@ -95,18 +147,23 @@ impl Place {
                     for (name, registry) in table(value, "signing.registries")? {
                         let at = format!("signing.registries.{name}");
                         for (key, value) in table(registry, &at)? {
+                            if let Some(setting) = Setting::of(key) {
+                                let level = level_of(setting, value, &format!("{at}.{key}"))?;
+                                let levels = place.registries.entry(name.to_owned());
+                                levels.or_default().insert(setting, level);
+                                continue;
+                            }
                             match key {
-                                "unsigned" => {
-                                    let level = level(value, &format!("{at}.unsigned"))?;
-                                    place.registries.insert(name.to_owned(), level);
-                                }
                                 "identity" => {
                                     let identity = string(value, &format!("{at}.identity"))?;
                                     place
                                         .publishers
                                         .insert(name.to_owned(), identity.to_owned());
                                 }
-                                _ => return unknown(value, &at, key, &["unsigned", "identity"]),
+                                _ => {
+                                    let known = ["unsigned", "new-signer", "new-key", "identity"];
+                                    return unknown(value, &at, key, &known);
+                                }
                             }
                         }
                     }
@@ -114,6 +171,9 @@ impl Place {
                 _ => {
                     let known = [
                         "unsigned",
+                        "new-signer",
+                        "new-key",
+                        "git",
                         "unsigned-publish",
                         "identity",
                         "key",
@@ -149,8 +209,21 @@ impl Place {
                     .with_context(|| format!("invalid environment variable `{name}`"))
             };
             let lower = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-            if key == "UNSIGNED" {
-                place.unsigned = Some(as_level()?);
+            let level_of = |setting: Setting| {
+                let level = setting.level(value);
+                level.with_context(|| format!("invalid environment variable `{name}`"))
+            };
+            let variable =
+                |setting: &Setting| setting.name().to_ascii_uppercase().replace('-', "_");
+            let general = Setting::ALL.into_iter().find(|s| variable(s) == key);
+            let of_registry = Setting::ALL.into_iter().find_map(|setting| {
+                let suffix = format!("_{}", variable(&setting));
+                Some((setting, strip(key, "REGISTRIES_", &suffix)?))
+            });
+            if let Some(setting) = general {
+                place.levels.insert(setting, level_of(setting)?);
+            } else if key == "GIT" {
+                place.git = Some(as_level()?);
             } else if key == "REQUIRE_SIGNATURES" {
                 place.require = value
                     .parse()
@@ -168,8 +241,9 @@ impl Place {
                 place.passphrase_command = Some(words.collect());
             } else if let Some(registry) = strip(key, "REGISTRIES_", "_IDENTITY") {
                 place.publishers.insert(lower(registry), value.to_owned());
-            } else if let Some(registry) = strip(key, "REGISTRIES_", "_UNSIGNED") {
-                place.registries.insert(lower(registry), as_level()?);
+            } else if let Some((setting, registry)) = of_registry {
+                let levels = place.registries.entry(lower(registry)).or_default();
+                levels.insert(setting, level_of(setting)?);
             } else if let Some((provider, setting)) = PROVIDER_SETTINGS.iter().find_map(|name| {
                 let suffix = format!("_{}", name.to_ascii_uppercase().replace('-', "_"));
                 Some((strip(key, "IDENTITIES_", &suffix)?, name))
@@ -293,6 +367,12 @@ fn string<'v>(value: &'v CV, at: &str) -> CargoResult<&'v str> {
 fn level(value: &CV, at: &str) -> CargoResult<Level> {
     string(value, at)?
         .parse()
+        .with_context(|| format!("invalid `{at}` in {}", value.definition()))
+}
+
+fn level_of(setting: Setting, value: &CV, at: &str) -> CargoResult<Level> {
+    setting
+        .level(string(value, at)?)
         .with_context(|| format!("invalid `{at}` in {}", value.definition()))
 }
 

@@ -95,13 +95,22 @@ impl Known {
         }
         // What is remembered is older than the key may be.
         if let Some(why) = self.failure() {
-            return KeyAnswer::Unanswered(why);
+            return match answer {
+                Some(_) => KeyAnswer::NotConfirmed(why),
+                None => KeyAnswer::Unanswered(why),
+            };
         }
         match answer {
             Some(Answer::NoSuchAccount) => KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount),
             Some(_) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
             None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
         }
+    }
+
+    /// Whether it was answered before, and `key` was not in the answer.
+    pub(super) fn lacks(&self, key: &PublicKey) -> bool {
+        let answer = self.answer();
+        answer.is_some_and(|answer| answer.find(key).is_none())
     }
 
     /// Where it was asked in vain for one of `keys`, which some time ago it said something of: the

@@ -1,0 +1,84 @@
+//! What `cargo update` tells of signers: who signs a version that was newly chosen, where that is
+//! somebody else than signed the one before it, or where nobody did.
+
+use std::task::Poll;
+
+use consign_policy::Finding;
+use consign_signers::Line;
+
+use crate::core::dependency::Dependency;
+use crate::core::registry::{PackageRegistry, Registry as _};
+use crate::core::{PackageId, Resolve};
+use crate::signing::check::check;
+use crate::signing::entry::SharedEntry;
+use crate::sources::source::QueryKind;
+use crate::{CargoResult, GlobalContext};
+
+/// Prints a line for each of `fresh` whose signer is new. `previous` is what was chosen before.
+pub(super) fn say(
+    gctx: &GlobalContext,
+    previous: Option<&Resolve>,
+    registry: &mut PackageRegistry<'_>,
+    fresh: &[(PackageId, SharedEntry)],
+) -> CargoResult<()> {
+    let Some(previous) = previous.filter(|_| gctx.signing.invocation().command == "update") else {
+        return Ok(());
+    };
+    let policy = gctx.signing.policy(gctx)?;
+    for (id, entry) in fresh {
+        let Some(published) = entry.finding.get().and_then(Finding::published) else {
+            continue;
+        };
+        let before = match predecessor(previous, *id) {
+            None => "new".to_owned(),
+            Some(before) => {
+                let version = before.version();
+                let entry = entry_of(registry, before)?;
+                let finding = entry.as_ref().map(|entry| check(gctx, before, entry));
+                match finding.transpose()?.and_then(Finding::published) {
+                    Some(same) if same.signer() == published.signer() => continue,
+                    Some(other) => {
+                        format!("v{version} was by {}", policy.display(other.signer()))
+                    }
+                    None => format!("v{version} was by nobody that is known"),
+                }
+            }
+        };
+        let (name, version) = (id.name(), id.version());
+        let who = policy.display(published.signer());
+        if gctx.signing.is_said_first(format!("signer: {id}")) {
+            let line = format!("{name} v{version} by {who} ({before})");
+            gctx.shell().status("Signed", line)?;
+        }
+    }
+    Ok(())
+}
+
+/// What was chosen before in the place of `id`: in the same line, or else the newest.
+fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
+    let same = |other: &PackageId| other.name() == id.name() && other.source_id() == id.source_id();
+    let others = previous.iter().filter(same);
+    others.max_by_key(|other| {
+        let is_same_line = Line::of(other.version()) == Line::of(id.version());
+        (is_same_line, other.version().clone())
+    })
+}
+
+/// The entry of exactly `id`, from the registry that has it.
+fn entry_of(registry: &mut PackageRegistry<'_>, id: PackageId) -> CargoResult<Option<SharedEntry>> {
+    let requirement = format!("={}", id.version());
+    let dep = Dependency::parse(id.name(), Some(&requirement), id.source_id())?;
+    loop {
+        let mut entry = None;
+        let asked = registry.query(&dep, QueryKind::RejectedVersions, &mut |found| {
+            let found = found.as_summary();
+            if found.version() == id.version() && found.name() == id.name() {
+                entry = found.signed().cloned();
+            }
+        });
+        match asked {
+            Poll::Ready(result) => return result.map(|()| entry),
+            Poll::Pending => registry.block_until_ready()?,
+        }
+    }
+}

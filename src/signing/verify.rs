@@ -1,0 +1,230 @@
+//! What `cargo verify` finds: every package that `Cargo.lock` names, and its files where they lie.
+//!
+//! Signatures, keys and rules are looked at as a build does ([`look`](super::look)). A build compares
+//! the files of a package when it compiles it; here it is done of all that is there: what was unpacked
+//! to `registry/src`, the archive in the cache, and the vendored folder. What is not there will be
+//! compared with its signature when it comes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use cargo_util_schemas::core::SourceKind;
+use consign_policy::{Finding, Verdict};
+use consign_statement::vendored::LeftOut;
+
+use super::archive::digest;
+use super::cores::on_all_cores;
+use super::files::Files;
+use super::look::{Locked, Looked};
+use super::report;
+use crate::core::{PackageId, SourceId, Workspace};
+use crate::util::{Progress, hex};
+use crate::{CargoResult, GlobalContext};
+
+/// How many packages are looked at between two looks at the progress bar.
+const AT_A_TIME: usize = 32;
+
+/// What was found of one package.
+#[derive(Debug)]
+pub struct Row {
+    /// The package, its signature, and who may sign it.
+    pub looked: Looked,
+    /// Its files.
+    pub files: FilesFound,
+}
+
+/// What was found of the files of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesFound {
+    /// They were not looked at.
+    NotLookedAt,
+    /// There are none here.
+    NotHere,
+    /// They are those that were signed or, of an unsigned package, the archive that `Cargo.lock` names.
+    AsTheyShould,
+    /// There is nothing to compare them with.
+    Unsigned,
+    /// They are others; how, in a sentence.
+    Changed(String),
+    /// They could not be read; why, in a phrase.
+    Unreadable(String),
+}
+
+/// How a package came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A build accepts it.
+    Accepted,
+    /// It could not be checked.
+    Unchecked,
+    /// A build refuses it.
+    Refused,
+}
+
+impl Row {
+    /// The name of the finding.
+    pub fn finding(&self) -> &'static str {
+        match self.files {
+            FilesFound::Changed(_) => "tampered",
+            FilesFound::Unreadable(_) => "unchecked",
+            _ => self.looked.finding.name(),
+        }
+    }
+
+    /// What follows.
+    pub fn outcome(&self) -> Outcome {
+        let unchecked = matches!(self.looked.finding, Finding::Unchecked { .. })
+            || matches!(self.files, FilesFound::Unreadable(_));
+        let refused = matches!(self.looked.verdict(), Verdict::PassOver | Verdict::Refuse)
+            || matches!(self.files, FilesFound::Changed(_));
+        match (unchecked, refused) {
+            (true, _) => Outcome::Unchecked,
+            (false, true) => Outcome::Refused,
+            (false, false) => Outcome::Accepted,
+        }
+    }
+
+    /// What is wrong, and what can be done about it; `None` of what is accepted.
+    pub fn words(&self, ws: &Workspace<'_>) -> Option<(String, Option<String>)> {
+        match &self.files {
+            FilesFound::Changed(how) | FilesFound::Unreadable(how) => Some((how.clone(), None)),
+            _ if self.outcome() == Outcome::Accepted => None,
+            _ => {
+                let (reason, help) = self.looked.words(ws);
+                Some((format!("it {reason}"), Some(help)))
+            }
+        }
+    }
+
+    /// Where its signature was found.
+    pub fn carried_by(&self) -> Option<&'static str> {
+        let entry = self.looked.entry.as_ref()?;
+        entry.fields()?;
+        Some(match entry.manifest {
+            Some(_) => "vendored",
+            None => "index",
+        })
+    }
+
+    /// When it was signed, in Unix seconds, by whoever signed it.
+    pub fn signed_at(&self) -> Option<u64> {
+        let published = self.looked.finding.published()?;
+        Some(published.signature().time())
+    }
+}
+
+/// Compares the files of everything that was looked at.
+pub fn verify(ws: &Workspace<'_>, locked: Locked, files: bool) -> CargoResult<Vec<Row>> {
+    let gctx = ws.gctx();
+    let total = locked.packages.len();
+    let mut progress = Progress::new("Comparing", gctx);
+    let mut rows = Vec::new();
+    let mut waiting = locked.packages.into_iter();
+    loop {
+        let some: Vec<Looked> = waiting.by_ref().take(AT_A_TIME).collect();
+        if some.is_empty() {
+            return Ok(rows);
+        }
+        let found = match files {
+            true => on_all_cores(&some, |looked| files_of(gctx, looked)),
+            false => some.iter().map(|_| FilesFound::NotLookedAt).collect(),
+        };
+        let done = some.into_iter().zip(found);
+        rows.extend(done.map(|(looked, files)| Row { looked, files }));
+        progress.tick(rows.len(), total, "")?;
+    }
+}
+
+fn files_of(gctx: &GlobalContext, looked: &Looked) -> FilesFound {
+    let compare = || {
+        let mut found = FilesFound::NotHere;
+        for place in places(gctx, looked.id) {
+            found = match place {
+                Place::Folder(folder) if folder.is_dir() => in_folder(looked, &folder)?,
+                Place::Archive(path) if path.is_file() => in_archive(looked, &path)?,
+                _ => continue,
+            };
+            if matches!(found, FilesFound::Changed(_)) {
+                break;
+            }
+        }
+        Ok::<_, anyhow::Error>(found)
+    };
+    compare().unwrap_or_else(|error| FilesFound::Unreadable(format!("{error:#}")))
+}
+
+fn in_folder(looked: &Looked, folder: &Path) -> CargoResult<FilesFound> {
+    let Some(signature) = looked.finding.signature() else {
+        return Ok(FilesFound::Unsigned);
+    };
+    let none = LeftOut::new();
+    let left_out = looked.entry.as_ref().map_or(&none, |entry| &entry.left_out);
+    let found = Files::read(folder, left_out)?;
+    if found.are(signature.tree()) {
+        return Ok(FilesFound::AsTheyShould);
+    }
+    let listed = Files::listed(folder).map(|listed| found.differences(&listed));
+    let changed = listed.unwrap_or_default();
+    Ok(FilesFound::Changed(report::files_differ(&changed, folder)))
+}
+
+fn in_archive(looked: &Looked, path: &Path) -> CargoResult<FilesFound> {
+    let open = || format!("failed to read `{}`", path.display());
+    let found = digest(&File::open(path).with_context(open)?)?.to_string();
+    let signature = looked.finding.signature();
+    let wanted = signature.map(|signature| signature.cksum().to_string());
+    Ok(match wanted.or_else(|| looked.cksum.clone()) {
+        Some(wanted) if wanted == found => FilesFound::AsTheyShould,
+        Some(wanted) => FilesFound::Changed(report::archive_differs(&wanted, &found, path)),
+        None => FilesFound::Unsigned,
+    })
+}
+
+/// Where files of a package may lie.
+enum Place {
+    Folder(PathBuf),
+    Archive(PathBuf),
+}
+
+/// All the places for the package `id`: those of its registry, or of what stands in for it.
+fn places(gctx: &GlobalContext, id: PackageId) -> Vec<Place> {
+    let mut sources = gctx.signing.stand_ins(id.source_id());
+    if sources.is_empty() {
+        sources.push(id.source_id());
+    }
+    let with_version = format!("{}-{}", id.name(), id.version());
+    let cache = |source: SourceId| cache_name(source);
+    let mut places = Vec::new();
+    for source in sources {
+        let unpacked = gctx.registry_source_path().join(cache(source));
+        let unpacked = Place::Folder(unpacked.into_path_unlocked().join(&with_version));
+        let archive = format!("{with_version}.crate");
+        match (source.kind(), source.url().to_file_path()) {
+            (SourceKind::Directory, Ok(root)) => {
+                let versioned = root.join(&with_version);
+                let folder = match versioned.is_dir() {
+                    true => versioned,
+                    false => root.join(id.name().as_str()),
+                };
+                places.push(Place::Folder(folder));
+            }
+            (SourceKind::LocalRegistry, Ok(root)) => {
+                places.extend([unpacked, Place::Archive(root.join(archive))]);
+            }
+            _ => {
+                let archives = gctx.registry_cache_path().join(cache(source));
+                let archive = archives.into_path_unlocked().join(archive);
+                places.extend([unpacked, Place::Archive(archive)]);
+            }
+        }
+    }
+    places
+}
+
+/// The folder that cargo keeps what comes from a registry in, below its cache. It says of it that it
+/// does not change between versions.
+fn cache_name(source: SourceId) -> String {
+    let host = source.url().host_str().unwrap_or_default();
+    format!("{host}-{}", hex::short_hash(&source))
+}
