@@ -164,7 +164,8 @@ fn offline_build_without_an_answer_says_so() {
     let world = World::with_foo(["1.0.0"]);
     let app = world.app();
     world.fetch(&app).succeeded();
-    std::fs::remove_dir_all(world.user.path().join("signing/answers")).unwrap();
+    // Nor was the key seen here before.
+    std::fs::remove_dir_all(world.user.path().join("signing")).unwrap();
     std::fs::remove_file(app.join("Cargo.lock")).unwrap();
     let output = world
         .cargo(&app, ["build", "--offline", "--require-signatures"])
@@ -194,4 +195,32 @@ fn key_that_gnupg_made_signs() {
     world.publish(world.library("foo", "1.0.0"));
     let output = world.cargo(&world.app(), ["run", "--quiet", "--require-signatures"]);
     assert_eq!(output.succeeded().stdout, "foo 1.0.0\n");
+}
+
+#[test]
+fn metadata_and_info_tell_the_signer() {
+    let world = World::with_foo(["1.0.0"]);
+    world.publish_unsigned(world.library("bar", "1.0.0"));
+    let app = world.sandbox.package("app").dependency("foo", "1");
+    let app = app.dependency("bar", "1").program("").write();
+    world.cargo(&app, ["fetch"]).succeeded();
+    let args = ["metadata", "--format-version=1"];
+    let output = world.cargo(&app, args).succeeded();
+    assert_eq!(output.stderr, "");
+    let metadata: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    for package in packages {
+        let signer = package.get("signer").and_then(|signer| signer.as_str());
+        let expected = (package["name"] == "foo").then_some("github:octocat");
+        assert_eq!(signer, expected, "{package}");
+        // Where there is none, nothing is there that stock cargo does not print.
+        assert_eq!(package.get("signer").is_some(), expected.is_some());
+    }
+    let output = world.cargo(&app, ["info", "foo"]).succeeded();
+    let line = "      Signed foo v1.0.0 by GitHub user @octocat\n";
+    assert!(output.stderr.contains(line), "{}", output.stderr);
+    let output = world.cargo(&app, ["info", "--quiet", "foo"]).succeeded();
+    assert!(!output.stderr.contains("Signed"), "{}", output.stderr);
+    let output = world.cargo(&app, ["info", "bar"]).succeeded();
+    assert!(!output.stderr.contains("Signed"), "{}", output.stderr);
 }

@@ -183,13 +183,13 @@ fn each_registry_can_have_its_publisher() {
     world.publish(world.library("foo", "1.0.0"));
     assert_eq!(signer_of_foo(&world).0, "github:alice");
     // The environment is nearer than the file, whatever the file says of one registry.
-    let folder = world.library("foo", "1.0.1").write();
+    let folder = world.library("foo", "2.0.0").write();
     let run = world.octocat.cargo(&consign(), &folder);
     run.args(["publish", "--no-verify"])
         .env("CARGO_SIGNING_IDENTITY", "github:octocat")
         .run()
         .succeeded();
-    let line = world.registry.line("foo", "1.0.1");
+    let line = world.registry.line("foo", "2.0.0");
     assert_eq!(line["key_locator"]["user"], "octocat");
 }
 

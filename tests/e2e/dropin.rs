@@ -74,6 +74,8 @@ fn list_of_commands_has_one_more() {
     let [stock, ours] = both(["--list"]);
     expect![[r#"
         +    key                  Manage the keys that sign what you publish
+        +    signers              Manage who may sign what you build
+        +    verify               Check who signed what Cargo.lock names, and the files, without building
     "#]]
     .assert_eq(&difference([&stock.stdout, &ours.stdout]));
 }
@@ -93,6 +95,8 @@ fn help_has_the_flag_and_nothing_else() {
         +      --require-signatures    Refuse packages that nobody signed
         cargo publish --help
         +      --require-signatures    Refuse packages that nobody signed
+        +Publish Options:
+        +      --allow-signer-change  Publish although consumers would see another signer than before
         cargo install --help
         +      --require-signatures   Refuse packages that nobody signed
         cargo login --help
@@ -246,6 +250,58 @@ fn build_with_nothing_to_do_does_nothing_more_than_stock() {
     world.keys.stop();
     let locked = ["test", "--locked", "--require-signatures"];
     assert_eq!(work(&world, &app, &locked), BTreeMap::new());
+}
+
+/// The same with a signers file that names every package, and with one in the user's home.
+#[test]
+fn build_with_nothing_to_do_checks_nothing_by_its_signers_file() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["check"]).succeeded();
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    let before = std::fs::read_to_string(app.join("Cargo.signers")).unwrap();
+    world.registry.stop();
+    world.keys.stop();
+    for args in [
+        &["check"][..],
+        &["check", "--locked", "--require-signatures"],
+    ] {
+        // The first time, what was compiled without the requirement is compiled again.
+        work(&world, &app, args);
+        assert_eq!(work(&world, &app, args), BTreeMap::new(), "{args:?}");
+    }
+    let after = std::fs::read_to_string(app.join("Cargo.signers")).unwrap();
+    assert_eq!(after, before);
+}
+
+/// Signatures are checked of what is chosen, however many versions there are to choose from, and whatever
+/// is said of who may sign them.
+#[test]
+fn signatures_are_checked_for_each_package_and_not_for_each_version() {
+    const PACKAGES: [&str; 3] = ["a", "b", "c"];
+    const VERSIONS: u64 = 300;
+    let world = World::new();
+    let mut app = world.sandbox.package("app");
+    for name in PACKAGES {
+        world.publish(world.library(name, &format!("1.0.{VERSIONS}")));
+        let newest = world.registry.line(name, &format!("1.0.{VERSIONS}"));
+        let lines = (1..=VERSIONS).map(|patch| {
+            let mut line = newest.clone();
+            line["vers"] = format!("1.0.{patch}").into();
+            format!("{line}\n")
+        });
+        world.registry.write_index(name, &lines.collect::<String>());
+        app = app.dependency(name, "1");
+    }
+    let app = app.write();
+    for round in ["at first sight", "when they are known", "with a file"] {
+        let counts = work(&world, &app, &["generate-lockfile"]);
+        assert_eq!(counts["checking the signature"], PACKAGES.len(), "{round}");
+        std::fs::remove_file(app.join("Cargo.lock")).unwrap();
+        if round == "when they are known" {
+            std::fs::write(app.join("Cargo.signers"), "version = 1\n").unwrap();
+        }
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn retired_key_is_shown_published_and_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: its owner has retired the key (ed25519:[KEY])
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that does not count: its owner has retired the key (ed25519:[KEY])
         location searched: `demo` index
@@ -64,7 +64,7 @@ fn revoked_key_is_refused_by_the_next_build() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: its owner has revoked the key (ed25519:[KEY])
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that does not count: its owner has revoked the key (ed25519:[KEY])
         location searched: `demo` index
@@ -112,7 +112,7 @@ fn revocation_that_gnupg_made_is_honoured() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: its owner has revoked the key (ed25519:[KEY])
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that does not count: its owner has revoked the key (ed25519:[KEY])
         location searched: `demo` index

@@ -36,7 +36,7 @@ fn patches_stay_small() {
 fn every_patch_names_a_test_that_exists() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let mut sources = String::new();
-    for folder in [tests.join("attacks"), tests] {
+    for folder in [tests.join("attacks"), tests.join("signers"), tests] {
         for file in fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
             if path.is_file() {

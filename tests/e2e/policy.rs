@@ -254,7 +254,7 @@ fn refusal_says_how_to_accept_what_is_in_the_lockfile() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
     "#]]
     .assert_eq(&world.cargo(&app, ["build"]).failed().normalised().stderr);
     // And as it says, it is.
@@ -320,7 +320,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing] unsinged = "deny"
         error: unknown setting `signing.unsinged` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `unsigned-publish`, `identity`, `key`, `passphrase-command`, `max-key-age`, `identities`, `registries`
+        help: the settings there are `unsigned`, `new-signer`, `new-key`, `git`, `unsigned-publish`, `identity`, `key`, `passphrase-command`, `max-key-age`, `identities`, `registries`
 
         # [signing] unsigned-publish = "warn"
         error: invalid `signing.unsigned-publish` in [SANDBOX]/app/.cargo/config.toml: it is `allow` or `deny`
@@ -346,7 +346,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.registries.demo] unsigend = "deny"
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `identity`
+        help: the settings there are `unsigned`, `new-signer`, `new-key`, `identity`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml

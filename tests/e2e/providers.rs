@@ -305,6 +305,10 @@ fn folder_can_be_a_provider() {
     fetch().succeeded();
     fs::remove_dir_all(&folder).unwrap();
     fs::remove_file(app.join("Cargo.lock")).unwrap();
+    // The key was seen to be octocat's.
+    fetch().succeeded();
+    fs::remove_dir_all(user.path().join("signing")).unwrap();
+    fs::remove_file(app.join("Cargo.lock")).unwrap();
     expect![[r#"
             Updating `demo` index
         error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `[SANDBOX]/keys/octocat.asc`: it could not be asked: No such file or directory (os error 2)

@@ -19,7 +19,7 @@ fn unsigned_package_is_refused_when_signatures_are_required() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.refusal(&world.app()));
 }
@@ -37,7 +37,7 @@ fn every_refused_version_is_listed_with_its_reason() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`
@@ -45,7 +45,7 @@ fn every_refused_version_is_listed_with_its_reason() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.2 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&world.refusal(&world.app()));
 }
 
@@ -66,7 +66,7 @@ fn unsigned_package_in_the_lockfile_is_refused() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.1 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]
     .assert_eq(&output.stderr);
 }
@@ -89,7 +89,7 @@ fn dependency_that_is_unsigned_is_refused_with_who_wants_it() {
         required by package `bar v1.0.0 (registry `demo`)`
             ... which satisfies dependency `bar = "^1"` of package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.refusal(&world.app_with("bar", "1")));
 }
@@ -121,7 +121,7 @@ fn unsigned_program_is_not_installed_when_signatures_are_required() {
         error: refusing `tool v1.0.0 (registry `demo`)`: it is not signed
         signatures are required by `--require-signatures`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --user --registry demo tool@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&output.stderr);
 }
 

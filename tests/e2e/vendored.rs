@@ -117,7 +117,7 @@ fn folder_that_stock_cargo_vendored_counts_as_unsigned() {
         location searched: directory source `[SANDBOX]/app/vendor` (which is replacing registry `demo`)
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask its authors to sign, or leave out `--require-signatures`
+        help: if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]
     .assert_eq(&world.cargo(&app, RUN).failed().normalised().stderr);
     world.cargo(&app, ["run"]).succeeded();
@@ -179,6 +179,11 @@ fn incomplete_copy_of_a_folder_counts_as_unsigned() {
         To use vendored sources, add this to your .cargo/config.toml for this project:
 
     "#]].assert_eq(&vendored_from_the_folder(&world, &app));
+    // It was seen signed.
+    let output = world.cargo(&app, ["run"]).failed();
+    let help = "help: if it is signed where it comes from, vendor it again with `cargo vendor`";
+    assert!(output.stderr.contains(help), "{}", output.stderr);
+    fs::remove_dir_all(world.user.path().join("signing")).unwrap();
     assert_eq!(world.cargo(&app, ["run"]).succeeded().stdout, "foo 1.0.0\n");
     fs::remove_dir_all(app.join("target")).unwrap();
     world.cargo(&app, RUN).failed();

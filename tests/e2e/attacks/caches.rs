@@ -167,8 +167,19 @@ fn restored_cache_without_signatures_is_refused_where_they_are_required() {
 }
 
 #[test]
-fn restored_cache_without_signatures_is_built_from_where_nothing_is_required() {
+fn restored_cache_without_signatures_is_refused_where_there_was_one() {
     let scene = with_a_cache_without_signatures();
+    let (stock, consign) = scene.run_without_a_rule(["run", "--offline"]);
+    stock.is_hit();
+    consign.refuses(
+        "version 1.0.0 is not signed, and `github:octocat` signs this package since 1.0.0",
+    );
+}
+
+#[test]
+fn restored_cache_without_signatures_is_built_from_where_none_was_seen() {
+    let scene = with_a_cache_without_signatures();
+    fs::remove_dir_all(scene.consign.home.path().join("signing")).unwrap();
     let (stock, consign) = scene.run_without_a_rule(["run", "--offline"]);
     stock.is_hit();
     consign.is_hit();

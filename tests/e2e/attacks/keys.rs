@@ -37,7 +37,7 @@ fn strangers_key_that_claims_the_identity_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
@@ -119,7 +119,7 @@ fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
         Caused by:
           refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
 
-          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
     "#]]
     .assert_eq(&told.stderr);
 }
@@ -156,7 +156,7 @@ fn key_that_was_made_after_the_signature_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that does not count: the signature is dated before the key was made (ed25519:[KEY])
         location searched: `demo` index

@@ -285,8 +285,8 @@ fn stripped_entry_is_refused_where_signatures_are_required() {
     consign.refuses("version 1.0.0 is not signed");
 }
 
-#[test]
-fn stripped_entry_is_not_missed_where_nothing_is_required() {
+/// A folder, and what was taken out of it, in the hands of somebody who requires nothing.
+fn with_a_stripped_entry() -> Scene {
     let scene = vendored_foo();
     scene.attack(|victim| {
         write(victim, "src/lib.rs", EVIL);
@@ -294,6 +294,22 @@ fn stripped_entry_is_not_missed_where_nothing_is_required() {
             drop(checksums.as_object_mut().unwrap().remove("consign"))
         });
     });
+    scene
+}
+
+#[test]
+fn stripped_entry_is_missed_where_there_was_one() {
+    let (stock, consign) = with_a_stripped_entry().run_without_a_rule(["run", "--locked"]);
+    stock.is_hit();
+    consign.refuses(
+        "version 1.0.0 is not signed, and `github:octocat` signs this package since 1.0.0",
+    );
+}
+
+#[test]
+fn stripped_entry_is_not_missed_where_none_was_seen() {
+    let scene = with_a_stripped_entry();
+    fs::remove_dir_all(scene.consign.home.path().join("signing")).unwrap();
     let (stock, consign) = scene.run_without_a_rule(["run", "--locked"]);
     stock.is_hit();
     consign.is_hit();
