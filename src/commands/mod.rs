@@ -24,13 +24,10 @@ pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
     let upstream = upstream
         .into_iter()
         .map(|command| match command.get_name() {
-            "publish" => command.arg(
-                flag(
-                    ALLOW_SIGNER_CHANGE,
-                    "Publish although consumers would see another signer than before",
-                )
-                .help_heading("Publish Options"),
-            ),
+            "publish" => command.arg(flag(
+                ALLOW_SIGNER_CHANGE,
+                "Publish although consumers would see another signer than before",
+            )),
             _ => command,
         });
     upstream.chain(ours).collect()

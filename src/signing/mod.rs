@@ -12,7 +12,7 @@
 //! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
 //! | no version is left | [`refusal`] says why | [`resolve`] |
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
-//! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
+//! | a package was downloaded | [`Downloaded`] says who published it | [`archive`] |
 //! | a package is handed on | [`seen`] keeps its entry with it, where the command shows it | [`seen`](mod@seen) |
 //! | it is printed | [`signer`] tells who published it | [`seen`](mod@seen) |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
@@ -36,6 +36,7 @@
 //!
 //! [`GlobalContext`]: crate::GlobalContext
 
+mod ahead;
 mod archive;
 mod cache;
 mod check;
@@ -60,7 +61,7 @@ mod unpacked;
 mod vendored;
 pub mod verify;
 
-pub use archive::{CheckedArchive, downloaded};
+pub use archive::{CheckedArchive, Downloaded};
 pub use cache::{clean, remove_links};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::{Policy, Setting};

@@ -315,3 +315,53 @@ fn two_who_record_at_once_lose_nothing() {
         assert!(text.contains(&format!("p{i} = {{ signers")), "{text}");
     }
 }
+
+/// A mirror that is used by its own address: that it is the registry for which the packages were signed, is
+/// for the signers file to say.
+#[test]
+fn another_address_of_a_registry_is_known_where_the_file_says_so() {
+    let world = World::with_foo(["1.0.0"]);
+    let mirror = consign_testbed::Registry::start(&world.sandbox);
+    crate::world::copy_packages(&world.registry, &mirror);
+    let user = world.sandbox.home("user-of-the-mirror");
+    user.use_registry(&mirror, None);
+    user.use_keys(&world.keys);
+    let app = world.app();
+    let fetch = || {
+        user.cargo(&consign_testbed::consign(), &app)
+            .args(["fetch"])
+            .run()
+    };
+    let output = fetch().failed();
+    assert!(
+        output.stderr.contains("is signed for another registry"),
+        "{}",
+        output.stderr
+    );
+    let also = format!(
+        "version = 1\n\n[registry.\"{}\"]\nalso = [\"{}\"]\n",
+        world.registry.identity(),
+        mirror.identity()
+    );
+    fs::write(app.join("Cargo.signers"), &also).unwrap();
+    let output = fetch().succeeded();
+    assert!(
+        output
+            .stderr
+            .contains("(published by GitHub user @octocat)"),
+        "{}",
+        output.stderr
+    );
+    // What is recorded is recorded of the registry that it is.
+    let recorded = signers_file(&app);
+    let section = format!(
+        "[registry.\"{}\".package]\nfoo = {{",
+        world.registry.identity()
+    );
+    assert!(recorded.contains(&section), "{recorded}");
+    let output = user
+        .cargo(&consign_testbed::consign(), &app)
+        .args(["build", "--locked"])
+        .run();
+    output.succeeded();
+}
