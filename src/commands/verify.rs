@@ -49,7 +49,7 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
         return Err(anyhow::format_err!("`Cargo.lock` names no package `{spec}`").into());
     }
     let mut rows = verify(&ws, locked, !args.flag("no-files"))?;
-    rows.sort_by(|a, b| a.looked.id.cmp(&b.looked.id));
+    rows.sort_by_key(|row| row.looked.id);
 
     let json = args
         .get_one::<String>("message-format")

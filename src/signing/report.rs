@@ -159,9 +159,10 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
              publish this version unsigned, accept it with `{allow} {name}@={version} --unsigned \
              --reason WHY`"
         ),
-        Finding::UnknownSigner(Newcomer {
-            new, signer, key, ..
-        }) => {
+        Finding::UnknownSigner(newcomer) => {
+            let Newcomer {
+                new, signer, key, ..
+            } = newcomer.as_ref();
             let (set, key) = match new {
                 New::Signer => (&rule.new_signer, String::new()),
                 New::Account => (&rule.new_signer, format!(" --key {key}")),

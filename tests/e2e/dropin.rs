@@ -94,9 +94,8 @@ fn help_has_the_flag_and_nothing_else() {
         cargo build --help
         +      --require-signatures    Refuse packages that nobody signed
         cargo publish --help
+        +      --allow-signer-change      Publish although consumers would see another signer than before
         +      --require-signatures    Refuse packages that nobody signed
-        +Publish Options:
-        +      --allow-signer-change  Publish although consumers would see another signer than before
         cargo install --help
         +      --require-signatures   Refuse packages that nobody signed
         cargo login --help

@@ -45,7 +45,7 @@ fn every_refused_version_is_listed_with_its_reason() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.2 --unsigned --reason WHY`, or leave out `--require-signatures`
+        help: update Consign: a newer one may read that signature; until then, choose another version
     "#]].assert_eq(&world.refusal(&world.app()));
 }
 

@@ -63,9 +63,10 @@ fn everything_in_the_lockfile_is_told() {
     "#]]
     .assert_eq(&stdout);
     expect![[r#"
+        $ cargo verify
             Verified 2 packages: 1 verified, 1 unsigned
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&crate::signers::told(&output));
     assert!(!app.join("target").exists(), "nothing is built");
     let quiet = world.cargo(&app, ["verify", "--quiet"]).succeeded();
     assert_eq!(quiet.stderr, "");

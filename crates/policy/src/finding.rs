@@ -79,7 +79,7 @@ pub enum Finding {
     LostSignature(Lost),
     /// The signature fits, and its signer was not seen to sign this package before, or not with this
     /// key.
-    UnknownSigner(Newcomer),
+    UnknownSigner(Box<Newcomer>),
     /// The signature is good, and not by somebody who may sign this release.
     WrongSigner(Wrong),
     /// The signature fits, and its key does not count.
@@ -255,12 +255,12 @@ impl Finding {
             (Who::Expected, KeyStanding::New(new)) => new,
             (_, KeyStanding::Known | KeyStanding::New(_)) => New::Signer,
         };
-        Finding::UnknownSigner(Newcomer {
+        Finding::UnknownSigner(Box::new(Newcomer {
             signer: signer.clone(),
             key,
             new,
             published: Some(Published { signer, signature }),
-        })
+        }))
     }
 
     /// What can be said of a release by its claim alone, before any signature is checked: that it
@@ -321,12 +321,12 @@ impl Finding {
                 since: expected.since(),
             })),
             Who::New if expected.accepts_new_signers() => None,
-            Who::New => Some(Finding::UnknownSigner(Newcomer {
+            Who::New => Some(Finding::UnknownSigner(Box::new(Newcomer {
                 signer,
                 key,
                 new: New::Signer,
                 published: None,
-            })),
+            }))),
         }
     }
 }

@@ -122,7 +122,7 @@ fn signature_in_a_version_of_the_format_that_is_not_known_counts_as_unsigned() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
+        help: update Consign: a newer one may read that signature; until then, choose another version
     "#]].assert_eq(&consign.refuses("counts as not signed").stderr);
     // It is taken where nothing is required, and nobody is named for it.
     let told = scene.consign.run(["fetch"]).is_unharmed("");

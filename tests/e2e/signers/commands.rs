@@ -29,11 +29,12 @@ fn workspace_is_taken_in_as_it_stands_and_passes_strictly_from_then_on() {
         .succeeded()
         .normalised();
     expect![[r#"
+        $ cargo signers init
              Created `[SANDBOX]/app/Cargo.signers`: 2 packages by 1 signer, 1 of them accepted unsigned
              Changed `[SANDBOX]/app/.gitattributes`, so that git merges it
         note: read it, and commit it: from now on, who is not in it is not accepted
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
     expect![[r##"
         # Who may sign what this workspace is built from. `cargo signers` changes it; review it like code.
         version = 1
@@ -59,11 +60,12 @@ fn workspace_is_taken_in_as_it_stands_and_passes_strictly_from_then_on() {
 
     let output = world.cargo(&app, ["signers", "init"]).failed().normalised();
     expect![[r#"
+        $ cargo signers init
         error: `[SANDBOX]/app/Cargo.signers` is there already
 
         help: `cargo signers allow` and `cargo signers remove` change it
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
 }
 
 #[test]
@@ -72,11 +74,12 @@ fn workspace_without_a_lockfile_is_not_taken_in() {
     let app = world.app();
     let output = world.cargo(&app, ["signers", "init"]).failed().normalised();
     expect![[r#"
+        $ cargo signers init
         error: there is no `Cargo.lock` in `[SANDBOX]/app`
 
         help: `cargo generate-lockfile` makes one
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
     assert!(!app.join("Cargo.signers").exists());
 }
 
@@ -135,14 +138,16 @@ fn signers_are_allowed_listed_explained_and_removed() {
     let before = signers_file(&app);
     let output = signers(&["allow", "foo@^2", "github:bob", "--reason", "maintains 2.x"]);
     expect![[r#"
+        $ cargo signers allow foo@^2 github:bob --reason maintains 2.x
              Changed who may sign `foo`, in `[SANDBOX]/app/Cargo.signers`
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
     let output = signers(&["allow", "foo@^2", "github:bob"]);
     expect![[r#"
+        $ cargo signers allow foo@^2 github:bob
            Unchanged `foo`, in `[SANDBOX]/app/Cargo.signers`
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
     signers(&["allow", "other", "--unsigned", "--reason", "read by us"]);
     expect![[r#"
         http://127.0.0.1:[PORT]/index ([SANDBOX]/app/Cargo.signers):
@@ -167,11 +172,12 @@ fn signers_are_allowed_listed_explained_and_removed() {
     let args = ["signers", "remove", "other"];
     let output = world.cargo(&app, args).failed().normalised();
     expect![[r#"
+        $ cargo signers remove other
         error: nothing of that is said of `other` in `[SANDBOX]/app/Cargo.signers`
 
         help: `cargo signers list` shows what is
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
 }
 
 #[test]

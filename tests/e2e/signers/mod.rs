@@ -78,6 +78,11 @@ impl World {
     }
 }
 
+/// A command and its messages. (All of these may be indented, which a text in the source loses.)
+pub fn told(output: &Output) -> String {
+    format!("$ {}\n{}", output.command, output.stderr)
+}
+
 /// The `Cargo.signers` of a folder.
 pub fn signers_file(folder: &Path) -> String {
     fs::read_to_string(folder.join("Cargo.signers")).unwrap()

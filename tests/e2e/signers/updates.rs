@@ -23,6 +23,7 @@ fn update_names_signers_that_are_new() {
     world.publish(world.library("bar", "1.0.1"));
     let output = world.cargo(&app, ["update"]).succeeded().normalised();
     expect![[r#"
+        $ cargo update
             Updating `demo` index
               Signed bar v1.0.1 by GitHub user @octocat (v1.0.0 was by nobody that is known)
               Signed foo v1.0.1 by GitHub user @ann (v1.0.0 was by GitHub user @octocat)
@@ -30,7 +31,7 @@ fn update_names_signers_that_are_new() {
             Updating bar v1.0.0 (registry `demo`) -> v1.0.1
             Updating foo v1.0.0 (registry `demo`) -> v1.0.1
     "#]]
-    .assert_eq(&output.stderr);
+    .assert_eq(&super::told(&output));
     // By the same as before: nothing is said.
     world.publish_foo_as("1.0.2", "github:ann", &ann);
     let output = world.cargo(&app, ["update"]).succeeded();
@@ -47,6 +48,7 @@ fn precise_names_a_version_that_is_refused() {
     let args = ["update", "foo", "--precise", "1.0.1"];
     let output = world.cargo(&app, args).failed().normalised();
     expect![[r#"
+        $ cargo update foo --precise 1.0.1
             Updating `demo` index
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.1 is signed as `github:eve`, and `github:octocat` signs this package since 1.0.0 (known from what was seen here before)
@@ -54,7 +56,7 @@ fn precise_names_a_version_that_is_refused() {
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
         help: ask the authors of `foo`, not by way of the registry, whether `github:eve` is one of them. If so, accept it with `cargo signers allow --registry demo foo github:eve --reason WHY`
-    "#]].assert_eq(&output.stderr);
+    "#]].assert_eq(&super::told(&output));
     assert_eq!(world.locked(&app, "foo"), "1.0.0");
     // As ever, with one that is not.
     world.publish_foo_as("1.0.2", "github:octocat", &world.secret_key());
@@ -77,6 +79,7 @@ fn every_version_by_somebody_else_is_listed() {
         .succeeded();
     let output = world.cargo(&app, ["fetch"]).failed().normalised();
     expect![[r#"
+        $ cargo fetch
             Updating `demo` index
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:eve`, and `github:octocat` signs this package (known from what was seen here before)
@@ -85,7 +88,7 @@ fn every_version_by_somebody_else_is_listed() {
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
         help: ask the authors of `foo`, not by way of the registry, whether `github:eve` is one of them. If so, accept it with `cargo signers allow --registry demo foo github:eve --reason WHY`
-    "#]].assert_eq(&output.stderr);
+    "#]].assert_eq(&super::told(&output));
 }
 
 /// A locked build does not even look at newer versions.

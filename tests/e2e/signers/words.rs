@@ -180,9 +180,12 @@ fn broken_signers_file() -> String {
     of_fetch(&world, &app)
 }
 
+/// What makes a refusal, and gives its text.
+type Refusal = fn() -> String;
+
 #[test]
 fn every_refusal_tells_what_happened_and_what_to_do() {
-    let all: [(&str, fn() -> String); 16] = [
+    let all: [(&str, Refusal); 16] = [
         ("A newer version is signed by somebody else", wrong_signer),
         (
             "The lockfile names a version by somebody who may not sign it",
