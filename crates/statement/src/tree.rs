@@ -86,6 +86,22 @@ impl Tree {
         Ok(())
     }
 
+    /// Takes out the regular file at exactly `path`, and tells its digest.
+    pub fn take(&mut self, path: &str) -> Option<Digest> {
+        let key = sort_key(path);
+        match self.entries.get(&key) {
+            Some(Entry {
+                path: found,
+                kind: Kind::File(digest),
+            }) if found == path => {
+                let digest = *digest;
+                self.entries.remove(&key);
+                Some(digest)
+            }
+            _ => None,
+        }
+    }
+
     /// The files and their digests, in the order in which they are hashed.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Digest)> {
         let mut files: Vec<(&str, &Digest)> = self
