@@ -11,20 +11,21 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
-use std::task::Poll;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use consign_policy::Finding;
 use consign_statement::vendored::may_be_left_out;
+use consign_statement::carrier::{self, Carried, Carrier};
 use consign_statement::{Digest, SignatureValid, tree};
 use flate2::read::GzDecoder;
 use tempfile::SpooledTempFile;
 
+use super::carried::{Doing, NotYet, of_archive, says_nothing, signed_for, summary_of};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::report;
-use crate::core::{Dependency, PackageId};
-use crate::sources::source::{QueryKind, Source};
+use crate::core::PackageId;
+use crate::sources::source::Source;
 use crate::{CargoResult, GlobalContext};
 
 /// An archive that may be unpacked.
@@ -54,30 +55,84 @@ impl<'a> CheckedArchive<'a> {
         if gctx.signing.made_any() && gctx.signing.made_archive(&digest(file)?.to_string()) {
             return Ok(unsigned);
         }
-        let entry = entry_of(source, id)?;
-        if entry.is_some() {
-            check_chosen(gctx)?;
+        let summary = summary_of(source, id)?;
+        let entry = summary.as_ref().and_then(|summary| summary.signed());
+        if let Some(entry) = entry.filter(|entry| !says_nothing(entry)) {
+            let id = gctx.signing.asked_for(source.source_id(), id, signed_for(entry));
+            return CheckedArchive::signed(gctx, id, file, entry, None);
         }
-        let fields = entry.as_ref().and_then(|entry| entry.fields());
-        let signed_for = fields.map(|fields| &fields.signature.registry);
-        let id = gctx.signing.asked_for(source.source_id(), id, signed_for);
-        let Some(signature) = demand(gctx, id, id.source_id(), entry.as_ref())? else {
-            return Ok(unsigned);
+        let found = found_in(file, id)?;
+        let claim = match &found {
+            Some(Ok(bytes)) => Carrier::from_json(bytes).ok(),
+            _ => None,
+        };
+        let claim = match &claim {
+            Some(Carried::Signature(carrier)) => Some(&carrier.fields().signature.registry),
+            _ => None,
+        };
+        let asked_for = gctx.signing.asked_for(source.source_id(), id, claim);
+        let carried = match (found, summary) {
+            (Some(found), Some(summary)) => {
+                let summary = summary.map_source(source.source_id(), asked_for.source_id());
+                let cksum = summary.checksum().map(str::to_owned);
+                of_archive(gctx, &summary, found)?.map(|entry| (entry, cksum))
+            }
+            _ => None,
+        };
+        if carried.is_none() {
+            gctx.signing.carried.note_unsigned(asked_for);
+        }
+        match (gctx.signing.carried.doing(), carried) {
+            (Doing::Look, _) => bail!(NotYet),
+            (_, Some((entry, cksum))) => {
+                CheckedArchive::signed(gctx, asked_for, file, &entry, cksum.as_deref())
+            }
+            (_, None) => {
+                demand(gctx, asked_for, asked_for.source_id(), None)?;
+                say_downloaded(gctx, asked_for, None)?;
+                Ok(unsigned)
+            }
+        }
+    }
+
+    /// The archive of `id`, whose `entry` says something of a signature. `cksum` is what the index says of
+    /// its bytes, where that is not signed.
+    fn signed(
+        gctx: &GlobalContext,
+        id: PackageId,
+        file: &'a File,
+        entry: &SharedEntry,
+        cksum: Option<&str>,
+    ) -> CargoResult<CheckedArchive<'a>> {
+        check_chosen(gctx)?;
+        let Some(signature) = demand(gctx, id, id.source_id(), Some(entry))? else {
+            say_downloaded(gctx, id, None)?;
+            return Ok(CheckedArchive {
+                file,
+                checked: None,
+            });
         };
         let found = digest(file)?;
-        if found != *signature.cksum() {
+        let wanted = signature.cksum().map(ToString::to_string);
+        let wanted = wanted.as_deref().or(cksum);
+        if Some(found.to_string().as_str()) != wanted {
             let cache = gctx.registry_cache_path().into_path_unlocked();
             return Err(report::other_bytes(
                 id,
                 signature.locator(),
-                signature.cksum(),
+                wanted.unwrap_or("nothing"),
                 found,
                 cache.join("*").join(id.tarball_name()).display(),
             ));
         }
+        let checked = decompressed(gctx, id, file, entry, signature)?;
+        say_downloaded(gctx, id, Some(entry))?;
+        if gctx.signing.carried.doing() != Doing::Unpack {
+            bail!(NotYet);
+        }
         Ok(CheckedArchive {
             file,
-            checked: Some(decompressed(gctx, id, file, signature)?),
+            checked: Some(checked),
         })
     }
 
@@ -104,7 +159,7 @@ const MAX_RATIO: u64 = 20;
 const MAX_IN_MEMORY: usize = 8 << 20;
 
 /// How many bytes an archive of `size` bytes may unpack to.
-fn unpacked_limit(size: u64) -> u64 {
+pub(super) fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
@@ -116,6 +171,7 @@ fn decompressed(
     gctx: &GlobalContext,
     id: PackageId,
     file: &File,
+    entry: &SharedEntry,
     signature: &SignatureValid,
 ) -> CargoResult<SpooledTempFile> {
     let limit = unpacked_limit(file.metadata()?.len());
@@ -125,12 +181,16 @@ fn decompressed(
         from: GzDecoder::new(BufReader::new(file)),
         to: &mut checked,
     };
-    let tree = tree::read_tar(reader, &id.name(), &version, limit)
+    let mut tree = tree::read_tar(reader, &id.name(), &version, limit)
         .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
     let left_out = tree.files().filter(|(path, _)| may_be_left_out(path));
     let left_out = left_out.map(|(path, digest)| (path.to_owned(), *digest));
-    gctx.signing.note_left_out(id, left_out.collect());
-    if tree.finish() != *signature.tree() {
+    let left_out = left_out.collect();
+    let is_carried = entry.carrier().is_none_or(|carrier| {
+        tree.take(carrier::NAME) == Some(carrier.digest()) && *carrier.left_out() == left_out
+    });
+    gctx.signing.note_left_out(id, left_out);
+    if !is_carried || tree.finish() != *signature.tree() {
         return Err(report::other_tree(id, signature.locator()));
     }
     checked
@@ -153,46 +213,76 @@ impl<R: Read> Read for Copying<'_, R> {
     }
 }
 
-/// What is printed of a package that was downloaded: `descriptor`, and who published it where that
-/// is known of exactly these bytes.
-pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &[u8]) -> String {
-    let publisher = || {
-        let entry = gctx.signing.chosen(id)?;
-        check_chosen(gctx).ok()?;
-        let Ok(Finding::Verified(published)) = check(gctx, id.source_id(), &entry) else {
-            return None;
-        };
-        if *published.signature().cksum() != Digest::of(data) {
-            return None;
-        }
-        let policy = gctx.signing.policy(gctx).ok()?;
-        Some(report::published_by(&policy.display(published.signer())))
+/// Prints that a package was downloaded, as `descriptor` has it, and who published it where that is known of
+/// exactly these bytes. What may carry its signature is told of when that was checked.
+pub fn downloaded(
+    gctx: &GlobalContext,
+    id: PackageId,
+    descriptor: &str,
+    data: &[u8],
+) -> CargoResult<()> {
+    let entry = gctx.signing.chosen(id);
+    let entry = entry.filter(|entry| !says_nothing(entry) && entry.carrier().is_none());
+    let version = id.version().to_string();
+    let is_to_be_checked = || {
+        gctx.signing.carried.doing() != Doing::Unpack
+            || carrier::in_crate(data, &id.name(), &version).is_some()
     };
-    match publisher() {
-        Some(publisher) => format!("{descriptor} {publisher}"),
-        None => descriptor.to_owned(),
+    if entry.is_none() && is_to_be_checked() {
+        gctx.signing.carried.hold(id, descriptor);
+        return Ok(());
     }
+    let publisher = || {
+        let entry = entry?;
+        check_chosen(gctx).ok()?;
+        let found = check(gctx, id.source_id(), &entry).ok()?;
+        let cksum = *found.signature()?.cksum()?;
+        published_by(gctx, found).filter(|_| cksum == Digest::of(data))
+    };
+    say(gctx, descriptor, publisher())
 }
 
-/// The signed entry of exactly `id`, from the source that carries it.
-fn entry_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<SharedEntry>> {
-    let requirement = format!("={}", id.version());
-    let dep = Dependency::parse(id.name(), Some(&requirement), source.source_id())?;
-    loop {
-        let mut entry = None;
-        // All of them, also what is yanked or not downloaded: a lockfile may name it.
-        let asked = source.query(&dep, QueryKind::RejectedVersions, &mut |found| {
-            let found = found.as_summary();
-            // A requirement says nothing of build metadata.
-            if found.version() == id.version() && found.name() == id.name() {
-                entry = found.signed().cloned();
-            }
-        });
-        match asked {
-            Poll::Ready(result) => return result.map(|()| entry),
-            Poll::Pending => source.block_until_ready()?,
-        }
-    }
+/// Prints that a package was downloaded which had to be checked first, if it was.
+pub(super) fn say_downloaded(
+    gctx: &GlobalContext,
+    id: PackageId,
+    entry: Option<&SharedEntry>,
+) -> CargoResult<()> {
+    let Some(descriptor) = gctx.signing.carried.held(id) else {
+        return Ok(());
+    };
+    let finding = entry.and_then(|entry| entry.finding.get());
+    let publisher = finding.and_then(|finding| published_by(gctx, finding));
+    say(gctx, &descriptor, publisher)
+}
+
+fn say(gctx: &GlobalContext, descriptor: &str, publisher: Option<String>) -> CargoResult<()> {
+    let message = match publisher {
+        Some(publisher) => format!("{descriptor} {publisher}"),
+        None => descriptor.to_owned(),
+    };
+    gctx.shell().status("Downloaded", message)
+}
+
+/// Who published what this was found of, in words. `None` where it is not verified.
+fn published_by(gctx: &GlobalContext, finding: &Finding) -> Option<String> {
+    let Finding::Verified(published) = finding else {
+        return None;
+    };
+    let policy = gctx.signing.policy(gctx).ok()?;
+    Some(report::published_by(&policy.display(published.signer())))
+}
+
+/// The bytes of the carrier in the archive of `id`, which is left at its beginning.
+fn found_in(
+    archive: &File,
+    id: PackageId,
+) -> CargoResult<Option<Result<Vec<u8>, carrier::InvalidCarrier>>> {
+    rewind(archive)?;
+    let version = id.version().to_string();
+    let found = carrier::in_crate(BufReader::new(archive), &id.name(), &version);
+    rewind(archive)?;
+    Ok(found)
 }
 
 /// The SHA-256 of the whole file, which is left at its beginning.

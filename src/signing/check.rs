@@ -5,7 +5,7 @@
 
 use consign_identity::Identity;
 use consign_policy::{Choice, Effective, Finding, Level, Mismatch, Verdict};
-use consign_statement::{RegistryId, Release, SignatureValid, SignedFields, verify};
+use consign_statement::{RegistryId, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
 use super::context::registry_id;
@@ -13,7 +13,6 @@ use super::cores::on_all_cores;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
 use super::report::{self, Rule};
-use super::vendored::says_the_same;
 use crate::core::{PackageId, SourceId};
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::{CargoResult, GlobalContext};
@@ -163,15 +162,11 @@ fn signature(
     {
         return Some(Err(Mismatch::DoesNotFit(invalid.to_string())));
     }
-    if let Some(manifest) = &entry.manifest
-        && !says_the_same(manifest, entry.entry(), registry)
-    {
-        let how = "its manifest has other dependencies, features or links than its signed entry";
-        return Some(Err(Mismatch::DoesNotFit(how.to_owned())));
-    }
-    Some(
-        Release::from_index(entry.entry())
-            .map_err(Mismatch::from)
-            .and_then(|release| verify(&release, registry, fields).map_err(Mismatch::from)),
-    )
+    Some(entry.release().map_err(Mismatch::from).and_then(|release| {
+        let valid = verify(&release, registry, fields)?;
+        match entry.difference(&release, registry) {
+            None => Ok(valid),
+            Some(how) => Err(Mismatch::DoesNotFit(how)),
+        }
+    }))
 }

@@ -9,12 +9,14 @@ use std::hash::{Hash as _, Hasher};
 
 use consign_policy::Level;
 
+use super::SharedEntry;
+use super::carried::{look_at, matters, of_unpacked, says_nothing};
 use super::check::{check_chosen, demand};
 use super::resolve::is_from_registry;
 use super::unpacked::{ensure_as_made, ensure_as_signed};
-use crate::core::Package;
+use crate::core::{Package, PackageId};
 use crate::core::compiler::{BuildContext, Unit};
-use crate::{CargoResult, GlobalContext};
+use crate::CargoResult;
 
 /// A package that may be compiled: path dependencies are the user's own and git dependencies nobody
 /// signs for; of those from registries, one that this very command made, one without a signature where
@@ -45,13 +47,13 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
         ensure_as_made(package, &tree)?;
         return Ok(Accepted(()));
     }
-    everything_chosen_is_accepted(bcx.gctx)?;
-    let entry = bcx.gctx.signing.chosen(id);
+    everything_chosen_is_accepted(bcx)?;
+    let entry = known(bcx, package)?;
     let signature = demand(bcx.gctx, id, id.source_id(), entry.as_ref())?;
     if let (Some(entry), Some(signature)) = (&entry, signature)
         && entry.unpacked.get().is_none()
     {
-        ensure_as_signed(bcx, package, signature, &entry.left_out)?;
+        ensure_as_signed(bcx, package, signature, entry)?;
         // Another unit of the same package need not ask again.
         let _ = entry.unpacked.set(());
     }
@@ -62,16 +64,57 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
 ///
 /// What is not compiled, on this platform or this time, had its say all the same: its dependencies turn
 /// on features of what is.
-fn everything_chosen_is_accepted(gctx: &GlobalContext) -> CargoResult<()> {
+fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> {
+    let gctx = bcx.gctx;
     if gctx.signing.is_all_accepted() {
         return Ok(());
     }
+    let unknown = unknown(bcx)?;
+    look_at(gctx, &bcx.packages, &unknown)?;
     check_chosen(gctx)?;
+    for id in unknown {
+        if gctx.signing.carried.is_unsigned(id) {
+            demand(gctx, id, id.source_id(), None)?;
+        }
+    }
     for (id, entry) in gctx.signing.all_chosen() {
         demand(gctx, id, id.source_id(), Some(&entry))?;
     }
     gctx.signing.all_is_accepted();
     Ok(())
+}
+
+/// What was chosen, and may carry a signature that the answer of policy depends on.
+fn unknown(bcx: &BuildContext<'_, '_>) -> CargoResult<Vec<PackageId>> {
+    let signing = &bcx.gctx.signing;
+    let mut unknown = Vec::new();
+    for id in bcx.packages.package_ids() {
+        let is_known = !signing.carried.is_undecided(id)
+            || signing.carried.is_unsigned(id)
+            || signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+        if !is_known && matters(signing.required(bcx.gctx, id.source_id())?.level) {
+            unknown.push(id);
+        }
+    }
+    unknown.sort_unstable();
+    Ok(unknown)
+}
+
+/// What is known of the signature of `package`: by its entry in the index, or by what it carries.
+fn known(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Option<SharedEntry>> {
+    let id = package.package_id();
+    let signing = &bcx.gctx.signing;
+    match signing.chosen(id) {
+        Some(entry) if !says_nothing(&entry) => Ok(Some(entry)),
+        _ if signing.carried.is_unsigned(id) => Ok(None),
+        _ => {
+            let mut sources = bcx.packages.sources_mut();
+            match sources.get_mut(id.source_id()) {
+                Some(source) => of_unpacked(bcx.gctx, source, package),
+                None => Ok(None),
+            }
+        }
+    }
 }
 
 /// Adds the signed files of `package` to what its compiled units are known by, where signatures are
@@ -83,11 +126,17 @@ pub fn fingerprint(
     hasher: &mut impl Hasher,
 ) -> CargoResult<()> {
     let id = package.package_id();
-    if let Some(entry) = bcx.gctx.signing.chosen(id)
-        && bcx.gctx.signing.required(bcx.gctx, id.source_id())?.level == Level::Deny
-        && let Some(fields) = entry.fields()
-    {
-        fields.signature.tree.hash(hasher);
+    let signing = &bcx.gctx.signing;
+    if !is_from_registry(id) || signing.required(bcx.gctx, id.source_id())?.level != Level::Deny {
+        return Ok(());
+    }
+    let entry = signing.chosen(id);
+    match entry.as_ref().filter(|entry| entry.carrier().is_none()) {
+        Some(entry) if let Some(fields) = entry.fields() => {
+            fields.signature.tree.hash(hasher);
+        }
+        // What it carries need not be read for this: it is in the archive that has this checksum.
+        _ => ("carried", package.summary().checksum()).hash(hasher),
     }
     Ok(())
 }

@@ -22,7 +22,11 @@
 //! | a package is about to be compiled | [`compiles`] makes the proof, [`Accepted`], or says why not | [`compile`], [`unpacked`] |
 //! | a program is about to be run while something is compiled | [`withhold`] takes the secret key from its environment | [`keys`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
+//! | its files are listed | [`may_be_packaged`] keeps the carrier's place free | [`carry`] |
+//! | its archive is made | [`carry()`] puts the signature in | [`carry`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
+//!
+//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries.
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
 //! asks providers and remembers their answers; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
@@ -36,6 +40,8 @@
 
 mod archive;
 mod cache;
+mod carried;
+mod carry;
 mod check;
 mod compile;
 mod config;
@@ -55,6 +61,7 @@ mod vendored;
 
 pub use archive::{CheckedArchive, downloaded};
 pub use cache::{clean, remove_links};
+pub use carry::{carry, may_be_packaged};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;
 pub use context::{REQUIRED, Signing};

@@ -30,6 +30,7 @@ pub struct SignedRequest {
 /// Ends the command before anything is packaged where there is a key that cannot be used, or none and
 /// there must be one. A dry run only says the latter.
 pub fn can_sign(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
+    gctx.signing.publishes();
     // Who publishes may depend on the registry, which is not known yet.
     let can_sign = match gctx.signing.policy(gctx)?.has_publishers() {
         true => keys::any(gctx)?,
@@ -101,7 +102,7 @@ fn signed(
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
-    let time = time(gctx)?;
+    let time = gctx.signing.signing_time(gctx)?;
     let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &*signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
@@ -111,7 +112,7 @@ fn signed(
 }
 
 /// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
-fn time(gctx: &GlobalContext) -> CargoResult<u64> {
+pub(super) fn time(gctx: &GlobalContext) -> CargoResult<u64> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
     match gctx.get_env_os(VARIABLE) {
         Some(_) => {
@@ -123,7 +124,7 @@ fn time(gctx: &GlobalContext) -> CargoResult<u64> {
     }
 }
 
-fn statement_request(request: &NewCrate) -> publish::Request<'_> {
+pub(super) fn statement_request(request: &NewCrate) -> publish::Request<'_> {
     publish::Request {
         name: request.name.as_str().into(),
         vers: request.vers.as_str().into(),

@@ -337,6 +337,40 @@ fn span(time: Duration) -> String {
     }
 }
 
+/// The error for a file that would lie where the carrier does.
+pub(super) fn reserved_name(file: &str) -> String {
+    format!(
+        "`{file}` cannot be packaged: it is where `cargo publish` puts the signature\n\n\
+         help: remove it; it may have come with a copy of a published package"
+    )
+}
+
+/// The warning for a package with the carrier of another.
+pub(super) fn carrier_of_another(package: impl Display, other: &str) -> String {
+    format!(
+        "`{package}` counts as not signed: what it carries is the signature of `{}`",
+        other.escape_debug()
+    )
+}
+
+/// The warning for packages with carriers that were made for another registry; `package` is the first.
+pub(super) fn carrier_for_another_registry(
+    package: impl Display,
+    signed_for: impl Display,
+    in_use: impl Display,
+) -> String {
+    format!(
+        "`{package}` counts as not signed: what it carries is a signature for another registry, for \
+         `{signed_for}`, not for `{in_use}`\nhelp: if this is meant to be a mirror of `{signed_for}`, \
+         configure it as a replacement of that source"
+    )
+}
+
+/// The reason for which a version is not looked at that may carry a signature.
+pub(super) fn not_tried() -> String {
+    "was not downloaded, after others that carry no signature".to_owned()
+}
+
 /// What follows the name of a package whose publisher was verified.
 pub(super) fn published_by(who: &str) -> String {
     format!("(published by {who})")

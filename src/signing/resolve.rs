@@ -9,12 +9,18 @@
 //!    keys asked for. A version that is passed over is taken out of sight, and the resolver starts
 //!    again. Every round takes out at least one, so the rounds end.
 //!
+//! Where the index says nothing of a signature, the package may, and a version is a candidate until that is
+//! known. What the resolver chose of these is downloaded in [`settle`], where policy needs an answer, and
+//! those that carry nothing are no candidates from then on.
+//!
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
 use consign_policy::{Choice, Effective, Finding, Level, Verdict};
 use consign_statement::Claim;
 
+use super::archive::say_downloaded;
+use super::carried::{check_archives, look_at, matters, may_carry, packages, says_nothing};
 use super::check::{check_all, demand, refused, rule, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
@@ -61,6 +67,11 @@ pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
             gctx.signing.advise(report::help_unsigned(&rule));
             report::not_admitted(&finding, &rule)
         }
+        Some((gctx, WhyNot::NotTried(required))) => {
+            let rule = rule(gctx, summary.source_id(), &required);
+            gctx.signing.advise(report::help_unsigned(&rule));
+            report::not_tried()
+        }
         Some((_, WhyNot::NoIdentity)) => {
             "comes from a registry whose address cannot be signed".to_owned()
         }
@@ -75,6 +86,8 @@ enum WhyNot {
     PassedOver(String),
     /// It has no signature, and by this rule it must have one.
     Unsigned(Box<Finding>, Effective),
+    /// It may carry one, as others that were looked at in vain.
+    NotTried(Effective),
     /// It comes from a registry that no rule can name.
     NoIdentity,
 }
@@ -100,6 +113,11 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
     let unsigned = unsigned_by(&required, summary)?;
     if gctx.signing.made(summary).is_some() {
         return None;
+    }
+    // What the index says nothing of is known when the package was looked at.
+    if may_carry(summary) && !gctx.signing.carried.is_unsigned(id) {
+        let is_tried = gctx.signing.carried.is_tried_enough(id);
+        return (is_tried && required.level == Level::Deny).then_some(WhyNot::NotTried(required));
     }
     match Verdict::of(&unsigned, required.level, Choice::Free) {
         Verdict::Accept | Verdict::AcceptAndSay => None,
@@ -147,26 +165,34 @@ pub fn settle<'gctx>(
 ) -> CargoResult<Resolve> {
     for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
+        let unknown = unknown(gctx, previous, &resolved)?;
+        let none_is_refused = look(gctx, &unknown)?;
         let mut unsigned_ones = Vec::new();
         let mut fresh = Vec::new();
         for id in resolved.iter().filter(|id| is_from_registry(*id)) {
             let summary = resolved.summary(id);
             if let Some(entry) = summary.signed() {
                 gctx.signing.choose(id, entry);
-                if !previous.is_some_and(|previous| previous.contains(&id)) {
-                    fresh.push((id, entry.clone()));
-                }
+            }
+            if !previous.is_some_and(|previous| previous.contains(&id))
+                && let Some(entry) = gctx.signing.chosen(id)
+            {
+                fresh.push((id, entry));
             }
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
-            let accepted_before = summary.signed().is_none() && gctx.signing.chosen(id).is_some();
+            let accepted_before = may_carry(summary)
+                && gctx.signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+            // What `Cargo.lock` names, and may carry a signature, is looked at when it is compiled.
+            let is_known = !may_carry(summary) || gctx.signing.carried.is_unsigned(id);
             let required = gctx.signing.required(gctx, id.source_id())?;
-            if unsigned_by(&required, summary).is_some() && !accepted_before {
+            if is_known && unsigned_by(&required, summary).is_some() && !accepted_before {
                 unsigned_ones.push(summary);
             }
         }
         let all_accepted = accept(gctx, &fresh)?;
-        if all_accepted {
+        if all_accepted && none_is_refused {
+            hold_to(gctx, &unknown)?;
             accept_unsigned(gctx, &unsigned_ones)?;
             return Ok(resolved);
         }
@@ -174,10 +200,67 @@ pub fn settle<'gctx>(
     Err(report::too_many_passed_over(MAX_ROUNDS))
 }
 
+/// What the resolver chose and is not known yet, though policy needs an answer.
+fn unknown(
+    gctx: &GlobalContext,
+    previous: Option<&Resolve>,
+    resolved: &Resolve,
+) -> CargoResult<Vec<PackageId>> {
+    let mut unknown = Vec::new();
+    for id in resolved.iter() {
+        let summary = resolved.summary(id);
+        if !may_carry(summary) || gctx.signing.made(summary).is_some() {
+            continue;
+        }
+        gctx.signing.carried.note_undecided(id);
+        let is_known = previous.is_some_and(|previous| previous.contains(&id))
+            || gctx.signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+        if !is_known && matters(gctx.signing.required(gctx, id.source_id())?.level) {
+            unknown.push(id);
+        }
+    }
+    Ok(unknown)
+}
+
+/// Looks at packages that may carry a signature. `false` where one of them has to have one and has none.
+fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
+    let was_unsigned: Vec<_> = unknown
+        .iter()
+        .filter(|id| gctx.signing.carried.is_unsigned(**id))
+        .collect();
+    look_at(gctx, &packages(gctx, unknown)?, unknown)?;
+    let mut none_is_refused = true;
+    for id in unknown {
+        if !gctx.signing.carried.is_unsigned(*id) {
+            continue;
+        }
+        let required = gctx.signing.required(gctx, id.source_id())?;
+        let finding = Finding::Unsigned { version: None };
+        match Verdict::of(&finding, required.level, Choice::Free) {
+            Verdict::Accept | Verdict::AcceptAndSay => {}
+            // A `[patch]` names it in spite of that.
+            Verdict::PassOver | Verdict::Refuse if was_unsigned.contains(&id) => {
+                return Err(refused(gctx, *id, &finding, &required));
+            }
+            Verdict::PassOver | Verdict::Refuse => none_is_refused = false,
+        }
+    }
+    Ok(none_is_refused)
+}
+
+/// Checks the archives of packages that are settled upon, and tells of those that were downloaded.
+fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
+    let is_unsigned = |id: &PackageId| gctx.signing.carried.is_unsigned(*id);
+    let (unsigned, signed): (Vec<_>, Vec<_>) = unknown.iter().copied().partition(is_unsigned);
+    check_archives(gctx, &packages(gctx, &signed)?, &signed)?;
+    unsigned.into_iter().try_for_each(|id| say_downloaded(gctx, id, None))
+}
+
 /// Accepts a package that the user named, such as the one to be installed, or says why not.
 pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
     let id = summary.package_id();
-    if is_from_registry(id) {
+    // What may carry a signature is looked at when it is downloaded.
+    if is_from_registry(id) && !may_carry(summary) {
         demand(gctx, id, id.source_id(), summary.signed())?;
         if let Some(entry) = summary.signed() {
             gctx.signing.choose(id, entry);

@@ -2,7 +2,7 @@
 //! stock cargo, the registry server, and a web server that hands out keys.
 //!
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
-//! [`accept`]), then what is not signed ([`refuse`]) and what may be said of that in configuration
+//! [`accept`]), then signatures that travel in the package ([`carrier`]), what is not signed ([`refuse`]) and what may be said of that in configuration
 //! ([`policy`]). Who answers for a key is in [`providers`], [`forges`] and [`directory`], and how often
 //! he is asked in [`lookup`]. The life of a key is in [`keys`], [`choosing`], [`passphrase`], [`imported`],
 //! [`account`] and [`ended`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
@@ -16,6 +16,7 @@
 mod accept;
 mod account;
 mod attacks;
+mod carrier;
 mod choosing;
 mod directory;
 mod dropin;
