@@ -14,13 +14,13 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 
 use anyhow::{Context as _, bail};
 use consign_policy::Finding;
-use consign_statement::vendored::may_be_left_out;
 use consign_statement::carrier::{self, Carried, Carrier};
+use consign_statement::vendored::may_be_left_out;
 use consign_statement::{Digest, SignatureValid, tree};
 use flate2::read::GzDecoder;
 use tempfile::SpooledTempFile;
 
-use super::carried::{Doing, NotYet, of_archive, says_nothing, signed_for, summary_of};
+use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_for, summary_of};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::report;
@@ -58,7 +58,9 @@ impl<'a> CheckedArchive<'a> {
         let summary = summary_of(source, id)?;
         let entry = summary.as_ref().and_then(|summary| summary.signed());
         if let Some(entry) = entry.filter(|entry| !says_nothing(entry)) {
-            let id = gctx.signing.asked_for(source.source_id(), id, signed_for(entry));
+            let id = gctx
+                .signing
+                .asked_for(source.source_id(), id, signed_for(entry));
             return CheckedArchive::signed(gctx, id, file, entry, None);
         }
         let found = found_in(file, id)?;
@@ -191,7 +193,7 @@ fn decompressed(
     });
     gctx.signing.note_left_out(id, left_out);
     if !is_carried || tree.finish() != *signature.tree() {
-        return Err(report::other_tree(id, signature.locator()));
+        return Err(report::other_tree(id, signature));
     }
     checked
         .rewind()
@@ -224,11 +226,10 @@ pub fn downloaded(
     let entry = gctx.signing.chosen(id);
     let entry = entry.filter(|entry| !says_nothing(entry) && entry.carrier().is_none());
     let version = id.version().to_string();
-    let is_to_be_checked = || {
-        gctx.signing.carried.doing() != Doing::Unpack
-            || carrier::in_crate(data, &id.name(), &version).is_some()
-    };
-    if entry.is_none() && is_to_be_checked() {
+    let is_to_be_checked = entry.is_none()
+        && (matters(gctx.signing.required(gctx, id.source_id())?.level)
+            || carrier::in_crate(data, &id.name(), &version).is_some());
+    if is_to_be_checked {
         gctx.signing.carried.hold(id, descriptor);
         return Ok(());
     }

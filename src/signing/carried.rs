@@ -91,9 +91,8 @@ impl CarriedOnes {
 
     /// Whether so many versions of the package were looked at in vain that no other is.
     pub(super) fn is_tried_enough(&self, id: PackageId) -> bool {
-        let of_package = |other: &&PackageId| {
-            (other.name(), other.source_id()) == (id.name(), id.source_id())
-        };
+        let of_package =
+            |other: &&PackageId| (other.name(), other.source_id()) == (id.name(), id.source_id());
         lock(&self.unsigned).iter().filter(of_package).count() >= MAX_TRIED
     }
 
@@ -125,7 +124,11 @@ pub(super) fn look_at(
 ) -> CargoResult<()> {
     each(gctx, set, ids, Doing::Look, |package| {
         let id = package.package_id();
-        if gctx.signing.chosen(id).is_none_or(|entry| says_nothing(&entry)) {
+        if gctx
+            .signing
+            .chosen(id)
+            .is_none_or(|entry| says_nothing(&entry))
+        {
             let mut sources = set.sources_mut();
             if let Some(source) = sources.get_mut(id.source_id()) {
                 of_unpacked(gctx, source, package)?;
@@ -210,6 +213,7 @@ pub(super) fn packages<'gctx>(
     for id in all {
         let mut source = config.load(id, &HashSet::new())?;
         source.set_quiet(true);
+        source.block_until_ready()?;
         sources.insert(source);
     }
     PackageSet::new(ids, sources, gctx)
@@ -247,7 +251,8 @@ fn is_of(gctx: &GlobalContext, carrier: &Carrier, summary: &Summary) -> CargoRes
     let (name, version) = (carrier.release().name(), carrier.release().vers());
     if name != id.name().as_str() || version != id.version().to_string() {
         let warning = report::carrier_of_another(id, &format!("{name} v{version}"));
-        gctx.signing.warn_once(gctx, format!("carrier of {id}"), warning)?;
+        gctx.signing
+            .warn_once(gctx, format!("carrier of {id}"), warning)?;
         return Ok(false);
     }
     let in_use = registry_id(id.source_id())?;
@@ -314,8 +319,8 @@ pub(super) fn in_folder(folder: &Path) -> Option<Result<Vec<u8>, InvalidCarrier>
     }
     let unreadable = |error: std::io::Error| InvalidCarrier::Unreadable(error.to_string());
     let mut bytes = Vec::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(carrier::MAX_SIZE + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(carrier::MAX_SIZE + 1).read_to_end(&mut bytes));
     Some(read.map(|_| bytes).map_err(unreadable))
 }
 

@@ -10,13 +10,14 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use cargo_util::paths;
 use consign_statement::carrier::{self, Carried, Carrier};
-use consign_statement::{Locator, Release, index, tree};
+use consign_statement::{Locator, RegistryId, Release, index, tree};
+use crates_io::NewCrate;
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 
 use super::archive::unpacked_limit;
 use super::context::registry_id;
-use super::keys;
+use super::keys::{self, Signer};
 use super::publish::statement_request;
 use super::report;
 use crate::core::{Package, Workspace};
@@ -54,7 +55,19 @@ pub fn carry(
         return Ok(());
     };
     let request = prepare_transmit(gctx, ws, package, source)?;
-    let request = statement_request(&request);
+    sign(gctx, &registry, &request, &signer, filename, archive)
+        .with_context(|| format!("failed to sign `{} v{}`", request.name, request.vers))
+}
+
+fn sign(
+    gctx: &GlobalContext,
+    registry: &RegistryId,
+    request: &NewCrate,
+    signer: &Signer,
+    filename: &str,
+    archive: &File,
+) -> CargoResult<()> {
+    let request = statement_request(request);
     let release = Release::from_publish_unpackaged(&request)?;
 
     let (tar, files) = read(archive, &request.name, &request.vers)?;
@@ -65,8 +78,7 @@ pub fn carry(
         signer.key.public_key(),
     )?;
     let time = gctx.signing.signing_time(gctx)?;
-    let carrier = Carrier::sign(release, &registry, files, locator, time, &*signer.key)
-        .with_context(|| format!("failed to sign `{}`", package.package_id()))?;
+    let carrier = Carrier::sign(release, registry, files, locator, time, &*signer.key)?;
 
     write(archive, filename, &entry(&request, &carrier)?, &tar)?;
     // The way everyone else will check it.
@@ -77,9 +89,12 @@ pub fn carry(
     let Carried::Signature(found) = Carrier::from_json(&found)? else {
         bail!("the carrier is of another version than was written");
     };
-    found.verify(&registry)?;
+    found.verify(registry)?;
     let line = index::Entry::from_request(&request, &super::archive::digest(archive)?);
-    match found.release().difference(&Release::from_index(&line)?, &registry) {
+    match found
+        .release()
+        .difference(&Release::from_index(&line)?, registry)
+    {
         None => Ok(()),
         Some(difference) => bail!(
             "the signature does not fit the entry that a registry will make of the request: it has \

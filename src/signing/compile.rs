@@ -14,9 +14,9 @@ use super::carried::{look_at, matters, of_unpacked, says_nothing};
 use super::check::{check_chosen, demand};
 use super::resolve::is_from_registry;
 use super::unpacked::{ensure_as_made, ensure_as_signed};
-use crate::core::{Package, PackageId};
-use crate::core::compiler::{BuildContext, Unit};
 use crate::CargoResult;
+use crate::core::compiler::{BuildContext, Unit};
+use crate::core::{Package, PackageId};
 
 /// A package that may be compiled: path dependencies are the user's own and git dependencies nobody
 /// signs for; of those from registries, one that this very command made, one without a signature where
@@ -91,7 +91,9 @@ fn unknown(bcx: &BuildContext<'_, '_>) -> CargoResult<Vec<PackageId>> {
     for id in bcx.packages.package_ids() {
         let is_known = !signing.carried.is_undecided(id)
             || signing.carried.is_unsigned(id)
-            || signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+            || signing
+                .chosen(id)
+                .is_some_and(|entry| !says_nothing(&entry));
         if !is_known && matters(signing.required(bcx.gctx, id.source_id())?.level) {
             unknown.push(id);
         }

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use cargo_util_schemas::index::{IndexPackage, RegistryDependency};
@@ -35,6 +36,8 @@ pub struct Entry {
     told: Option<Told>,
     /// The files that a vendored folder lacks of those that were signed; elsewhere there are none.
     pub(super) left_out: LeftOut,
+    /// The vendored folder that it is of.
+    pub(super) folder: Option<PathBuf>,
     /// What was found of it. An entry is checked once.
     pub(super) finding: OnceLock<Finding>,
     /// Set once its unpacked files were found to be those that were signed.
@@ -51,6 +54,7 @@ impl Entry {
             carrier: None,
             told: None,
             left_out: LeftOut::new(),
+            folder: None,
             finding: OnceLock::new(),
             unpacked: OnceLock::new(),
         }
@@ -121,7 +125,7 @@ impl Entry {
             Err(invalid) => Some(format!("{what} cannot be signed: {invalid}")),
             Ok(told) => {
                 let difference = release.difference(&told, registry)?;
-                Some(format!("{what} has {difference} than its signed entry"))
+                Some(format!("{what} has {difference} than what was signed"))
             }
         }
     }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use consign_statement::{Digest, carrier};
 use consign_statement::tree::Tree;
 use consign_statement::vendored::LeftOut;
+use consign_statement::{Digest, carrier};
 use serde::Deserialize;
 use walkdir::WalkDir;
 

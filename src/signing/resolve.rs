@@ -182,7 +182,10 @@ pub fn settle<'gctx>(
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
             let accepted_before = may_carry(summary)
-                && gctx.signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+                && gctx
+                    .signing
+                    .chosen(id)
+                    .is_some_and(|entry| !says_nothing(&entry));
             // What `Cargo.lock` names, and may carry a signature, is looked at when it is compiled.
             let is_known = !may_carry(summary) || gctx.signing.carried.is_unsigned(id);
             let required = gctx.signing.required(gctx, id.source_id())?;
@@ -214,7 +217,10 @@ fn unknown(
         }
         gctx.signing.carried.note_undecided(id);
         let is_known = previous.is_some_and(|previous| previous.contains(&id))
-            || gctx.signing.chosen(id).is_some_and(|entry| !says_nothing(&entry));
+            || gctx
+                .signing
+                .chosen(id)
+                .is_some_and(|entry| !says_nothing(&entry));
         if !is_known && matters(gctx.signing.required(gctx, id.source_id())?.level) {
             unknown.push(id);
         }
@@ -253,7 +259,9 @@ fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
     let is_unsigned = |id: &PackageId| gctx.signing.carried.is_unsigned(*id);
     let (unsigned, signed): (Vec<_>, Vec<_>) = unknown.iter().copied().partition(is_unsigned);
     check_archives(gctx, &packages(gctx, &signed)?, &signed)?;
-    unsigned.into_iter().try_for_each(|id| say_downloaded(gctx, id, None))
+    unsigned
+        .into_iter()
+        .try_for_each(|id| say_downloaded(gctx, id, None))
 }
 
 /// Accepts a package that the user named, such as the one to be installed, or says why not.

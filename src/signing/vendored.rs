@@ -9,9 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use consign_statement::carrier::{Carried, Carrier};
+use consign_statement::carrier::{self, Carried, Carrier};
 use consign_statement::vendored::{self, Vendored};
-use consign_statement::{Claim, Malformed, SignedFields};
+use consign_statement::{Claim, Digest, Malformed, SignedFields};
 
 use super::carried::in_folder;
 use super::entry::Entry;
@@ -25,7 +25,7 @@ use crate::{CargoResult, GlobalContext};
 pub fn attach_vendored(package: &mut Package, checksums: &str) {
     let id = package.package_id();
     let version = id.version().to_string();
-    let entry = match Vendored::from_json(checksums.as_bytes(), &id.name(), &version) {
+    let mut entry = match Vendored::from_json(checksums.as_bytes(), &id.name(), &version) {
         Ok(None) => match carried(package) {
             Some(entry) => entry,
             None => return,
@@ -38,6 +38,7 @@ pub fn attach_vendored(package: &mut Package, checksums: &str) {
         Ok(Some(Vendored::UnknownVersion(v))) => Entry::unreadable(Ok(Claim::UnknownVersion(v))),
         Err(malformed) => Entry::unreadable(Err(malformed)),
     };
+    entry.folder = Some(package.root().to_owned());
     let summary = package.manifest_mut().summary_mut();
     summary.set_signed(entry.into());
 }
@@ -79,9 +80,13 @@ pub fn keep_entry(
     let unpacked = gctx.signing.left_out(id);
     let is_copy = unpacked.is_none();
     let left_out = unpacked.unwrap_or_else(|| entry.left_out.clone());
+    if let Some(from) = &entry.folder {
+        copy_carrier(from, folder, &mut checksums)?;
+    }
     let files = Files::read(folder, &left_out)?;
     if !files.are(&fields.signature.tree, entry.carrier_digest()) {
         if is_copy {
+            remove_carrier(folder, &mut checksums)?;
             gctx.shell().warn(report::incomplete_copy(id))?;
             return Ok(checksums);
         }
@@ -94,6 +99,32 @@ pub fn keep_entry(
     let (name, member) = vendored::member(entry.entry(), &fields, &left_out)?;
     checksums[name] = member;
     Ok(checksums)
+}
+
+/// Copies what a package carries from one vendored folder to another. Nobody's package includes it, so that
+/// cargo does not.
+fn copy_carrier(from: &Path, to: &Path, checksums: &mut serde_json::Value) -> CargoResult<()> {
+    if let Some(Ok(bytes)) = in_folder(from)
+        && to != from
+    {
+        let path = to.join(carrier::NAME);
+        fs::write(&path, &bytes)
+            .with_context(|| format!("failed to write `{}`", path.display()))?;
+        checksums["files"][carrier::NAME] = Digest::of(&bytes).to_string().into();
+    }
+    Ok(())
+}
+
+/// Removes what a package carries from a folder that its signature does not fit.
+fn remove_carrier(folder: &Path, checksums: &mut serde_json::Value) -> CargoResult<()> {
+    let path = folder.join(carrier::NAME);
+    if path.symlink_metadata().is_ok() {
+        fs::remove_file(&path).with_context(|| format!("failed to remove `{}`", path.display()))?;
+    }
+    if let Some(files) = checksums["files"].as_object_mut() {
+        files.remove(carrier::NAME);
+    }
+    Ok(())
 }
 
 /// Whether `folder` holds what `cargo vendor` would make of `id`, and so may stay as it is. Stock

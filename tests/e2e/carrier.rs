@@ -48,7 +48,17 @@ fn package_carries_its_signature() {
     let app = world.app();
     let output = world.cargo(&app, ["run", "--require-signatures"]);
     let output = output.succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+             Locking 1 package to latest Rust 1.95.0 compatible version
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]]
+    .assert_eq(&output.stderr);
     assert_eq!(output.stdout, "foo 1.0.0\n");
 
     let archive = world.registry.crate_path("foo", "1.0.0");
@@ -87,7 +97,17 @@ fn unsigned_entry_is_as_ever_where_nothing_is_required() {
     let world = with_foo(["1.0.0"]);
     let app = world.app();
     let output = world.cargo(&app, ["run"]).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+             Locking 1 package to latest Rust 1.95.0 compatible version
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]]
+    .assert_eq(&output.stderr);
 }
 
 #[test]
@@ -95,10 +115,7 @@ fn dry_run_puts_the_signature_in() {
     let world = World::new();
     let folder = world.library("foo", "1.0.0").write();
     let publish = world.octocat.cargo(&consign(), &folder);
-    publish
-        .args(["publish", "--dry-run"])
-        .run()
-        .succeeded();
+    publish.args(["publish", "--dry-run"]).run().succeeded();
     let archive = folder.join("target/package/tmp-crate/foo-1.0.0.crate");
     assert!(carried(&archive, "foo", "1.0.0").is_some());
 }
@@ -147,13 +164,18 @@ fn file_in_the_place_of_the_carrier_is_not_packaged() {
     let world = World::new();
     let folder = world
         .library("foo", "1.0.0")
+        .package_line("include = [\"/src\", \".Cargo_Signature.json\"]")
         .file(".Cargo_Signature.json", "{}")
         .write();
     let package = |args: [&str; 2]| {
         let package = world.octocat.cargo(&consign(), &folder).args(args);
         package.run().failed().normalised().stderr
     };
-    expect![[r#""#]].assert_eq(&package(["package", "--list"]));
+    expect![[r#"
+        error: `.Cargo_Signature.json` cannot be packaged: it is where `cargo publish` puts the signature
+
+        help: remove it; it may have come with a copy of a published package
+    "#]].assert_eq(&package(["package", "--list"]));
     let refused = package(["publish", "--no-verify"]);
     assert!(refused.contains("cannot be packaged"), "{refused}");
 }
@@ -169,7 +191,10 @@ fn members_of_a_workspace_carry_theirs() {
     package("one").write();
     package("foo")
         .dependency_line("one = { path = \"../one\", version = \"1\", registry = \"demo\" }")
-        .file("src/lib.rs", "pub fn name() -> &'static str { one::name() }")
+        .file(
+            "src/lib.rs",
+            "pub fn name() -> &'static str { one::name() }",
+        )
         .write();
     let manifest = "[workspace]\nmembers = [\"one\", \"foo\"]\nresolver = \"3\"\n";
     fs::write(workspace.join("Cargo.toml"), manifest).unwrap();
@@ -223,13 +248,18 @@ fn index_entry_that_differs_is_refused_though_the_bytes_are_right() {
     let world = World::new();
     world.publish_elsewhere(world.library("evil", "1.0.0"));
     let foo = world.library("foo", "1.0.0").feature("safe", &[]);
-    world.publish_elsewhere(foo.package_line("links = \"foo\"").file("build.rs", "fn main() {}"));
+    world.publish_elsewhere(
+        foo.package_line("links = \"foo\"")
+            .file("build.rs", "fn main() {}"),
+    );
     let honest = world.registry.index("foo");
     type Edit = fn(&mut Value);
     let edits: [(Edit, &str); 4] = [
         (
-            |line| line["deps"] = json!([{"name": "evil", "req": "^1", "features": [], "optional": false,
-                "default_features": true, "target": null, "kind": "normal"}]),
+            |line| {
+                line["deps"] = json!([{"name": "evil", "req": "^1", "features": [], "optional": false,
+                "default_features": true, "target": null, "kind": "normal"}])
+            },
             "its index entry has other dependencies than",
         ),
         (
@@ -267,7 +297,22 @@ fn other_files_than_were_signed_are_refused() {
     let evil = with_other_file(&world, "1.0.0", "src/lib.rs", b"");
     world.serve_instead("foo", "1.0.0", &evil);
     let app = world.app();
-    expect![[r#""#]].assert_eq(&world.refusal(&app));
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+        error: failed to download `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          unable to get packages from source
+
+        Caused by:
+          failed to unpack package `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          refusing `foo v1.0.0 (registry `demo`)`: the files in its archive are not those that `github:octocat` signed
+
+          help: do not build it: tell the registry and the package's authors
+    "#]].assert_eq(&world.refusal(&app));
     assert!(!app.join("Cargo.lock").exists());
     // Nothing lies where cargo would unpack it.
     let unpacked = world.user.path().join("registry/src");
@@ -283,7 +328,10 @@ fn changed_carrier_is_refused() {
     let carrier = carried(&archive, "foo", "1.0.0").unwrap();
     let text = String::from_utf8(carrier.bytes().to_vec()).unwrap();
     for (changed, why) in [
-        (text.replace("octocat", "mallory"), "does not fit the statement"),
+        (
+            text.replace("octocat", "mallory"),
+            "does not fit the statement",
+        ),
         (format!("{text}\n"), "it is not in canonical form"),
         ("{}".to_owned(), "missing field `v`"),
     ] {
@@ -309,7 +357,14 @@ fn carrier_of_another_version_counts_as_none() {
     world.serve_instead("foo", "1.0.1", &evil);
     let app = world.app();
     let output = world.cargo(&app, ["generate-lockfile", "--require-signatures"]);
-    expect![[r#""#]].assert_eq(&output.succeeded().normalised().stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+        warning: `foo v1.0.1 (registry `demo`)` counts as not signed: what it carries is the signature of `foo v1.0.0`
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+             Locking 1 package to latest Rust 1.95.0 compatible version
+    "#]].assert_eq(&output.succeeded().normalised().stderr);
     assert_eq!(world.locked(&app, "foo"), "1.0.0");
 }
 
@@ -319,12 +374,33 @@ fn carrier_for_another_registry_counts_as_none() {
     let other = consign_testbed::Registry::start(&world.sandbox);
     crate::world::copy_packages(&world.registry, &other);
     other.restart();
-    world.user.use_registry(&other, None);
+    let user = world.sandbox.home("of-the-other");
+    user.use_registry(&other, None);
+    user.use_keys(&world.keys);
     let app = world.app();
-    expect![[r#""#]].assert_eq(&world.cargo(&app, ["run"]).succeeded().normalised().stderr);
-    fs::remove_dir_all(app.join("target")).unwrap();
-    let refusal = world.cargo(&app, ["build", "--locked", "--require-signatures"]);
-    expect![[r#""#]].assert_eq(&refusal.failed().normalised().stderr);
+    let run = user.cargo(&consign(), &app).args(["run"]).run();
+    expect![[r#"
+            Updating `demo` index
+             Locking 1 package to latest Rust 1.95.0 compatible version
+         Downloading crates ...
+        warning: `foo v1.0.0 (registry `demo`)` counts as not signed: what it carries is a signature for another registry, for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
+        help: if this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source
+          Downloaded foo v1.0.0 (registry `demo`)
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]].assert_eq(&run.succeeded().normalised().stderr);
+    let build = user.cargo(&consign(), &app);
+    let build = build.args(["build", "--locked", "--require-signatures"]);
+    expect![[r#"
+        warning: `foo v1.0.0 (registry `demo`)` counts as not signed: what it carries is a signature for another registry, for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
+        help: if this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is not signed
+        signatures are required by `--require-signatures`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+    "#]].assert_eq(&build.run().failed().normalised().stderr);
     world.keep(other);
 }
 
@@ -335,7 +411,18 @@ fn older_version_is_taken_where_the_newest_carries_nothing() {
     let app = world.app();
     let output = world.cargo(&app, ["run", "--require-signatures"]);
     let output = output.succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+         Downloading crates ...
+          Downloaded foo v1.1.0 (registry `demo`) (published by GitHub user @octocat)
+             Locking 1 package to latest Rust 1.95.0 compatible version
+           Compiling foo v1.1.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]]
+    .assert_eq(&output.stderr);
     assert_eq!(output.stdout, "foo 1.1.0\n");
 }
 
@@ -346,7 +433,22 @@ fn three_versions_are_tried_and_named() {
         world.publish_unsigned(world.library("foo", version));
     }
     let app = world.app();
-    expect![[r#""#]].assert_eq(&world.refusal(&app));
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+         Downloading crates ...
+         Downloading crates ...
+        error: failed to select a version for the requirement `foo = "^1"`
+          version 1.0.0 was not downloaded, after others that carry no signature
+          version 1.1.0 was not downloaded, after others that carry no signature
+          version 1.2.0 is not signed, and signatures are required by `--require-signatures`
+          version 1.3.0 is not signed, and signatures are required by `--require-signatures`
+          version 1.4.0 is not signed, and signatures are required by `--require-signatures`
+        location searched: `demo` index
+        required by package `app v0.1.0 ([SANDBOX]/app)`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+    "#]].assert_eq(&world.refusal(&app));
     assert!(!app.join("Cargo.lock").exists());
 }
 
@@ -372,7 +474,19 @@ fn version_by_a_withdrawn_key_is_passed_over() {
     let app = world.app();
     let output = world.cargo(&app, ["run", "--require-signatures"]);
     let output = output.succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+        warning: `foo v1.1.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+             Locking 1 package to latest Rust 1.95.0 compatible version
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]].assert_eq(&output.stderr);
     assert_eq!(output.stdout, "foo 1.0.0\n");
 }
 
@@ -384,12 +498,25 @@ fn package_in_the_lockfile_is_accepted_on_another_machine() {
     fs::remove_dir_all(world.user.path().join("registry")).unwrap();
     let output = world.cargo(&app, ["run", "--locked", "--require-signatures"]);
     let output = output.succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+           Compiling foo v1.0.0 (registry `demo`)
+           Compiling app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]]
+    .assert_eq(&output.stderr);
     // The second time nothing is to be done, and nothing is asked.
     world.registry.stop();
     world.keys.stop();
     let again = world.cargo(&app, ["run", "--locked", "--require-signatures"]);
-    expect![[r#""#]].assert_eq(&again.succeeded().normalised().stderr);
+    expect![[r#"
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+             Running `target/debug/app`
+    "#]]
+    .assert_eq(&again.succeeded().normalised().stderr);
 }
 
 #[test]
@@ -409,20 +536,27 @@ fn what_another_platform_needs_is_judged_too() {
     output.succeeded();
     let cached = |name: &str| {
         let cache = world.user.path().join("registry/cache");
-        let folder = fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
-        folder.join(name).exists()
+        let mut folders = fs::read_dir(cache).into_iter().flatten();
+        folders.any(|folder| folder.unwrap().path().join(name).exists())
     };
     assert!(cached("foo-1.0.0.crate"));
 
     let bad = app("bad", "elsewhere");
     let refusal = world.refusal(&bad);
     assert!(refusal.contains("is not signed"), "{refusal}");
-    // And where a lockfile names it.
+    // And where a lockfile names it, as soon as something is compiled.
+    let manifest = fs::read_to_string(bad.join("Cargo.toml")).unwrap();
+    let manifest = manifest.replace(
+        "[dependencies]",
+        "[dependencies]\nfoo = { version = \"1\", registry = \"demo\" }",
+    );
+    fs::write(bad.join("Cargo.toml"), manifest).unwrap();
     world.cargo(&bad, ["check"]).succeeded();
-    fs::remove_dir_all(bad.join("target")).unwrap();
     fs::remove_dir_all(world.user.path().join("registry")).unwrap();
+    assert!(!cached("elsewhere-1.0.0.crate"));
     let refusal = world.cargo(&bad, ["check", "--locked", "--require-signatures"]);
-    let _ = refusal.succeeded();
+    let refusal = refusal.failed().stderr;
+    assert!(refusal.contains("refusing `elsewhere v1.0.0"), "{refusal}");
 }
 
 #[test]
@@ -432,7 +566,12 @@ fn what_was_compiled_unsigned_is_refused_when_signatures_are_required() {
     let app = world.app();
     world.cargo(&app, ["run"]).succeeded();
     let refusal = world.cargo(&app, RUN).failed().normalised().stderr;
-    expect![[r#""#]].assert_eq(&refusal);
+    expect![[r#"
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is not signed
+        signatures are required by `--require-signatures`
+
+        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+    "#]].assert_eq(&refusal);
 }
 
 #[test]
@@ -445,7 +584,11 @@ fn changed_files_are_unpacked_again_and_the_carrier_with_them() {
     let folder = folder.path().join("foo-1.0.0");
     for file in ["src/lib.rs", NAME] {
         let before = fs::read(folder.join(file)).unwrap();
-        fs::write(folder.join(file), "pub fn name() -> &'static str { \"evil\" }").unwrap();
+        fs::write(
+            folder.join(file),
+            "pub fn name() -> &'static str { \"evil\" }",
+        )
+        .unwrap();
         fs::remove_dir_all(app.join("target")).unwrap();
         let output = world.cargo(&app, ["run", "--require-signatures"]);
         let output = output.succeeded();
@@ -505,13 +648,33 @@ fn folder_is_vendored_with_what_it_carries() {
 #[test]
 fn program_is_installed_by_what_its_package_carries() {
     let world = World::new();
-    let tool = |version| world.library("tool", version).program("println!(\"tool\");");
+    let tool = |version| {
+        world
+            .library("tool", version)
+            .program("println!(\"tool\");")
+    };
     world.publish_elsewhere(tool("1.0.0"));
-    let install = ["install", "tool", "--registry", "demo", "--require-signatures"];
+    let install = [
+        "install",
+        "tool",
+        "--registry",
+        "demo",
+        "--require-signatures",
+    ];
     world.cargo(world.sandbox.path(), install).succeeded();
     world.publish_unsigned(tool("1.0.1"));
     let refusal = world.cargo(world.sandbox.path(), install).failed();
-    expect![[r#""#]].assert_eq(&refusal.normalised().stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+        error: failed to unpack package `tool v1.0.1 (registry `demo`)`
+
+        Caused by:
+          refusing `tool v1.0.1 (registry `demo`)`: it is not signed
+          signatures are required by `--require-signatures`
+
+          help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+    "#]].assert_eq(&refusal.normalised().stderr);
 }
 
 #[test]
@@ -520,9 +683,23 @@ fn one_line_tells_of_what_carries_nothing_where_that_is_asked_for() {
     world.publish_unsigned(world.library("bar", "1.0.0"));
     let app = world.sandbox.package("app").dependency("foo", "1");
     let app = app.dependency("bar", "1").program("").write();
-    let check = world.run(&app, ["check"]).env("CARGO_SIGNING_UNSIGNED", "warn");
+    let check = world
+        .run(&app, ["check"])
+        .env("CARGO_SIGNING_UNSIGNED", "warn");
     let output = check.run().succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
+          Downloaded bar v1.0.0 (registry `demo`)
+        warning: 1 package is not signed: `bar v1.0.0`
+             Locking 2 packages to latest Rust 1.95.0 compatible versions
+            Checking bar v1.0.0 (registry `demo`)
+            Checking foo v1.0.0 (registry `demo`)
+            Checking app v0.1.0 ([SANDBOX]/app)
+            Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
+    "#]]
+    .assert_eq(&output.stderr);
 }
 
 #[test]

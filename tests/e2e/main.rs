@@ -36,6 +36,8 @@ mod providers;
 mod publish;
 mod recorder;
 mod refuse;
+mod registries;
+
 mod sources;
 mod stock;
 mod vendored;

@@ -249,12 +249,19 @@ fn refusal_says_how_to_accept_what_is_in_the_lockfile() {
     fs::remove_dir_all(app.join("target")).unwrap();
     fs::remove_dir_all(world.user.path().join("registry/src")).unwrap();
     expect![[r#"
-        error: failed to select a version for the requirement `foo = "^1"` (locked to 1.0.0)
-          version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/homes/user/config.toml`
-        location searched: `demo` index
-        required by package `app v0.1.0 ([SANDBOX]/app)`
+        error: failed to download `foo v1.0.0 (registry `demo`)`
 
-        help: choose a version that is signed, ask its authors to sign, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
+        Caused by:
+          unable to get packages from source
+
+        Caused by:
+          failed to unpack package `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          refusing `foo v1.0.0 (registry `demo`)`: it is not signed
+          signatures are required by `[SANDBOX]/homes/user/config.toml`
+
+          help: choose a version that is signed, ask its authors to sign, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
     "#]]
     .assert_eq(&world.cargo(&app, ["build"]).failed().normalised().stderr);
     // And as it says, it is.
