@@ -6,20 +6,23 @@
 //! make: a way of unpacking that skips the check does not compile.
 //!
 //! Only an archive with the signed checksum is read. Then it has to be one that can be signed at all,
-//! without links, paths that lead elsewhere and whatever else [`tree`] refuses, and its files have to be
-//! those that were signed: all of that before the first of them is written.
+//! without links, paths that lead elsewhere and whatever else [`tree`] refuses, before the first of its
+//! files is written. That these are the files of the signed `tree` is asked before they are compiled, of
+//! what then lies on the disk; and before, where the archive carries its signature itself, since that
+//! covers the files and not the bytes.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 
 use anyhow::{Context as _, bail};
 use consign_policy::Finding;
+use consign_statement::Digest;
 use consign_statement::carrier::{self, Carried, Carrier};
-use consign_statement::vendored::may_be_left_out;
-use consign_statement::{Digest, SignatureValid, tree};
+use consign_statement::tree::{self, Tree};
+use consign_statement::vendored::{LeftOut, may_be_left_out};
 use flate2::read::GzDecoder;
-use tempfile::SpooledTempFile;
 
+use super::ahead::decompressed;
 use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_for, summary_of};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
@@ -32,8 +35,9 @@ use crate::{CargoResult, GlobalContext};
 #[derive(Debug)]
 pub struct CheckedArchive<'a> {
     file: &'a File,
-    /// The very bytes that were looked at, decompressed, where there is a signature.
-    checked: Option<SpooledTempFile>,
+    /// The very bytes that were looked at, where there is a signature: whoever changes the file
+    /// afterwards changes nothing.
+    checked: Option<Bytes<'a>>,
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -43,7 +47,7 @@ impl<'a> CheckedArchive<'a> {
     /// were signed. An archive without a signature passes where policy lets it, and so does one
     /// that this very command made.
     pub fn new(
-        gctx: &GlobalContext,
+        gctx: &'a GlobalContext,
         source: &mut dyn Source,
         id: PackageId,
         file: &'a File,
@@ -72,26 +76,25 @@ impl<'a> CheckedArchive<'a> {
             Some(Carried::Signature(carrier)) => Some(&carrier.fields().signature.registry),
             _ => None,
         };
-        let asked_for = gctx.signing.asked_for(source.source_id(), id, claim);
+        let id = gctx.signing.asked_for(source.source_id(), id, claim);
         let carried = match (found, summary) {
             (Some(found), Some(summary)) => {
-                let summary = summary.map_source(source.source_id(), asked_for.source_id());
+                let summary = summary.map_source(source.source_id(), id.source_id());
                 let cksum = summary.checksum().map(str::to_owned);
                 of_archive(gctx, &summary, found)?.map(|entry| (entry, cksum))
             }
             _ => None,
         };
         if carried.is_none() {
-            gctx.signing.carried.note_unsigned(asked_for);
+            gctx.signing.carried.note_unsigned(id);
         }
         match (gctx.signing.carried.doing(), carried) {
             (Doing::Look, _) => bail!(NotYet),
             (_, Some((entry, cksum))) => {
-                CheckedArchive::signed(gctx, asked_for, file, &entry, cksum.as_deref())
+                CheckedArchive::signed(gctx, id, file, &entry, cksum.as_deref())
             }
             (_, None) => {
-                demand(gctx, asked_for, asked_for.source_id(), None)?;
-                say_downloaded(gctx, asked_for, None)?;
+                demand(gctx, id, id.source_id(), None)?;
                 Ok(unsigned)
             }
         }
@@ -100,7 +103,7 @@ impl<'a> CheckedArchive<'a> {
     /// The archive of `id`, whose `entry` says something of a signature. `cksum` is what the index says of
     /// its bytes, where that is not signed.
     fn signed(
-        gctx: &GlobalContext,
+        gctx: &'a GlobalContext,
         id: PackageId,
         file: &'a File,
         entry: &SharedEntry,
@@ -108,30 +111,50 @@ impl<'a> CheckedArchive<'a> {
     ) -> CargoResult<CheckedArchive<'a>> {
         check_chosen(gctx)?;
         let Some(signature) = demand(gctx, id, id.source_id(), Some(entry))? else {
-            say_downloaded(gctx, id, None)?;
             return Ok(CheckedArchive {
                 file,
                 checked: None,
             });
         };
-        let found = digest(file)?;
+        let packed = read(file)?;
+        let found = Digest::of(&packed).to_string();
         let wanted = signature.cksum().map(ToString::to_string);
-        let wanted = wanted.as_deref().or(cksum);
-        if Some(found.to_string().as_str()) != wanted {
+        let wanted = wanted.as_deref().or(cksum).unwrap_or("nothing");
+        if found != wanted {
             let cache = gctx.registry_cache_path().into_path_unlocked();
             return Err(report::other_bytes(
                 id,
                 signature.locator(),
-                wanted.unwrap_or("nothing"),
+                wanted,
                 found,
                 cache.join("*").join(id.tarball_name()).display(),
             ));
         }
-        let checked = decompressed(gctx, id, file, entry, signature)?;
-        say_downloaded(gctx, id, Some(entry))?;
+        let version = id.version().to_string();
+        let limit = unpacked_limit(packed.len() as u64);
+        let mut unpacked = Keeping {
+            from: GzDecoder::new(&packed[..]),
+            kept: Some(Memory::borrow(gctx)),
+        };
+        let unfit = |error| report::unfit_archive(id, signature.locator(), error);
+        let left_out = match entry.carrier() {
+            None => tree::check_tar(&mut unpacked, &id.name(), &version, limit, may_be_left_out)
+                .map_err(unfit)?,
+            // Here the bytes are not what was signed, but the files in them are.
+            Some(carrier) => {
+                let files = tree::of_tar(&mut unpacked, &id.name(), &version, limit);
+                left_out_of(files.map_err(unfit)?, carrier)
+                    .ok_or_else(|| report::other_tree(id, signature.locator()))?
+            }
+        };
+        gctx.signing.note_archive(id, left_out);
         if gctx.signing.carried.doing() != Doing::Unpack {
             bail!(NotYet);
         }
+        let checked = match unpacked.kept {
+            Some(unpacked) => Bytes::Unpacked(unpacked),
+            None => Bytes::Packed(packed),
+        };
         Ok(CheckedArchive {
             file,
             checked: Some(checked),
@@ -144,11 +167,70 @@ impl<'a> CheckedArchive<'a> {
     }
 
     /// The archive, decompressed, from its beginning.
-    pub fn tar(&mut self) -> Box<dyn Read + '_> {
-        match &mut self.checked {
-            Some(checked) => Box::new(checked),
+    pub fn tar(self) -> Box<dyn Read + 'a> {
+        match self.checked {
+            Some(Bytes::Unpacked(unpacked)) => Box::new(Cursor::new(unpacked)),
+            Some(Bytes::Packed(packed)) => decompressed(packed),
             None => Box::new(GzDecoder::new(self.file)),
         }
+    }
+}
+
+/// The bytes of an archive that was checked. To decompress them takes a good part of the time that it takes
+/// to unpack it.
+#[derive(Debug)]
+enum Bytes<'a> {
+    /// Of an archive that is small: what they unpack to.
+    Unpacked(Memory<'a>),
+    /// Of one that is not, and that would take too much memory.
+    Packed(Vec<u8>),
+}
+
+/// Memory for as long as it takes to unpack an archive, which the next one gets: new memory costs time.
+#[derive(Debug)]
+struct Memory<'a> {
+    gctx: &'a GlobalContext,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Memory<'a> {
+    fn borrow(gctx: &'a GlobalContext) -> Memory<'a> {
+        let bytes = gctx.signing.borrow_memory();
+        Memory { gctx, bytes }
+    }
+}
+
+impl AsRef<[u8]> for Memory<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Memory<'_> {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.gctx.signing.return_memory(bytes);
+    }
+}
+
+/// What is larger than this, unpacked, is not kept in memory between the check and the unpacking.
+const MAX_IN_MEMORY: usize = 4 << 20;
+
+/// A reader that keeps what was read, where it is not too much.
+struct Keeping<'a, R> {
+    from: R,
+    kept: Option<Memory<'a>>,
+}
+
+impl<R: Read> Read for Keeping<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.kept
+            .take_if(|kept| kept.bytes.len() + read > MAX_IN_MEMORY);
+        if let Some(kept) = &mut self.kept {
+            kept.bytes.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
     }
 }
 
@@ -157,121 +239,104 @@ impl<'a> CheckedArchive<'a> {
 const MAX_UNPACKED: u64 = 512 << 20;
 const MAX_RATIO: u64 = 20;
 
-/// What is larger than this, decompressed, is not kept in memory between the check and the unpacking.
-const MAX_IN_MEMORY: usize = 8 << 20;
-
 /// How many bytes an archive of `size` bytes may unpack to.
 pub(super) fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
-/// Decompresses the archive, and compares its files with what was signed.
+/// Says that a package was downloaded, and who published it where that is known of exactly its bytes.
 ///
-/// The result is what was looked at, and not the file: decompressing costs more than all the rest, and
-/// whoever changes the file in between changes nothing.
-fn decompressed(
-    gctx: &GlobalContext,
+/// Upstream says it of bytes that it is about to compare and to unpack. Of a package that somebody signed
+/// it is said when that is done, or has failed: when this value goes away.
+#[derive(Debug)]
+pub struct Downloaded<'a> {
+    gctx: &'a GlobalContext,
     id: PackageId,
-    file: &File,
-    entry: &SharedEntry,
-    signature: &SignatureValid,
-) -> CargoResult<SpooledTempFile> {
-    let limit = unpacked_limit(file.metadata()?.len());
-    let version = id.version().to_string();
-    let mut checked = SpooledTempFile::new(MAX_IN_MEMORY);
-    let reader = Copying {
-        from: GzDecoder::new(BufReader::new(file)),
-        to: &mut checked,
-    };
-    let mut tree = tree::read_tar(reader, &id.name(), &version, limit)
-        .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
-    let left_out = tree.files().filter(|(path, _)| may_be_left_out(path));
-    let left_out = left_out.map(|(path, digest)| (path.to_owned(), *digest));
-    let left_out = left_out.collect();
-    let is_carried = entry.carrier().is_none_or(|carrier| {
-        tree.take(carrier::NAME) == Some(carrier.digest()) && *carrier.left_out() == left_out
-    });
-    gctx.signing.note_left_out(id, left_out);
-    if !is_carried || tree.finish() != *signature.tree() {
-        return Err(report::other_tree(id, signature));
+    descriptor: &'a str,
+}
+
+impl<'a> Downloaded<'a> {
+    /// The package `id` was downloaded, is called `descriptor`, and `data` is its archive.
+    pub fn new(
+        gctx: &'a GlobalContext,
+        id: PackageId,
+        descriptor: &'a str,
+        data: &[u8],
+    ) -> CargoResult<Option<Downloaded<'a>>> {
+        let version = id.version().to_string();
+        let may_be_signed = gctx.signing.chosen(id).is_some()
+            || matters(gctx.signing.required(gctx, id.source_id())?.level)
+            || carrier::in_crate(data, &id.name(), &version).is_some();
+        if !may_be_signed {
+            gctx.shell().status("Downloaded", descriptor)?;
+            return Ok(None);
+        }
+        Ok(Some(Downloaded {
+            gctx,
+            id,
+            descriptor,
+        }))
     }
-    checked
-        .rewind()
-        .context("failed to rewind a decompressed archive")?;
-    Ok(checked)
-}
 
-/// A reader that keeps a copy of what was read.
-struct Copying<'a, R> {
-    from: R,
-    to: &'a mut SpooledTempFile,
-}
-
-impl<R: Read> Read for Copying<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.to.write_all(&buffer[..read])?;
-        Ok(read)
+    fn say(&self) -> CargoResult<()> {
+        // What is not settled upon yet, may never be.
+        if self.gctx.signing.carried.doing() == Doing::Look {
+            self.gctx.signing.carried.hold(self.id, self.descriptor);
+            return Ok(());
+        }
+        say(self.gctx, self.id, self.descriptor)
     }
 }
 
-/// Prints that a package was downloaded, as `descriptor` has it, and who published it where that is known of
-/// exactly these bytes. What may carry its signature is told of when that was checked.
-pub fn downloaded(
-    gctx: &GlobalContext,
-    id: PackageId,
-    descriptor: &str,
-    data: &[u8],
-) -> CargoResult<()> {
-    let entry = gctx.signing.chosen(id);
-    let entry = entry.filter(|entry| !says_nothing(entry) && entry.carrier().is_none());
-    let version = id.version().to_string();
-    let is_to_be_checked = entry.is_none()
-        && (matters(gctx.signing.required(gctx, id.source_id())?.level)
-            || carrier::in_crate(data, &id.name(), &version).is_some());
-    if is_to_be_checked {
-        gctx.signing.carried.hold(id, descriptor);
-        return Ok(());
+impl Drop for Downloaded<'_> {
+    fn drop(&mut self) {
+        // What comes next finds out that nothing can be said any more.
+        let _ = self.say();
     }
-    let publisher = || {
-        let entry = entry?;
-        check_chosen(gctx).ok()?;
-        let found = check(gctx, id.source_id(), &entry).ok()?;
-        let cksum = *found.signature()?.cksum()?;
-        published_by(gctx, found).filter(|_| cksum == Digest::of(data))
-    };
-    say(gctx, descriptor, publisher())
 }
 
-/// Prints that a package was downloaded which had to be checked first, if it was.
-pub(super) fn say_downloaded(
-    gctx: &GlobalContext,
-    id: PackageId,
-    entry: Option<&SharedEntry>,
-) -> CargoResult<()> {
-    let Some(descriptor) = gctx.signing.carried.held(id) else {
-        return Ok(());
-    };
-    let finding = entry.and_then(|entry| entry.finding.get());
-    let publisher = finding.and_then(|finding| published_by(gctx, finding));
-    say(gctx, &descriptor, publisher)
+/// Says of packages that were downloaded to be looked at, and are settled upon, that they were.
+pub(super) fn say_downloaded(gctx: &GlobalContext, ids: &[PackageId]) -> CargoResult<()> {
+    for id in ids {
+        if let Some(descriptor) = gctx.signing.carried.held(*id) {
+            say(gctx, *id, &descriptor)?;
+        }
+    }
+    Ok(())
 }
 
-fn say(gctx: &GlobalContext, descriptor: &str, publisher: Option<String>) -> CargoResult<()> {
-    let message = match publisher {
+fn say(gctx: &GlobalContext, id: PackageId, descriptor: &str) -> CargoResult<()> {
+    let message = match published_by(gctx, id)? {
         Some(publisher) => format!("{descriptor} {publisher}"),
         None => descriptor.to_owned(),
     };
     gctx.shell().status("Downloaded", message)
 }
 
-/// Who published what this was found of, in words. `None` where it is not verified.
-fn published_by(gctx: &GlobalContext, finding: &Finding) -> Option<String> {
-    let Finding::Verified(published) = finding else {
-        return None;
+/// Who published a package, where that is known of exactly its bytes.
+fn published_by(gctx: &GlobalContext, id: PackageId) -> CargoResult<Option<String>> {
+    let signing = &gctx.signing;
+    let (Some(entry), true) = (signing.chosen(id), signing.is_checked(id)) else {
+        return Ok(None);
     };
-    let policy = gctx.signing.policy(gctx).ok()?;
-    Some(report::published_by(&policy.display(published.signer())))
+    let Finding::Verified(published) = check(gctx, id.source_id(), &entry)? else {
+        return Ok(None);
+    };
+    let signer = signing.policy(gctx)?.display(published.signer());
+    Ok(Some(report::published_by(&signer)))
+}
+
+/// What vendoring leaves out of an archive, whose files these are. `None` where they are not those that were
+/// signed.
+fn left_out_of(mut files: Tree, carrier: &Carrier) -> Option<LeftOut> {
+    let found = files.files().filter(|(path, _)| may_be_left_out(path));
+    let found: LeftOut = found
+        .map(|(path, digest)| (path.to_owned(), *digest))
+        .collect();
+    let is_as_signed = files.take(carrier::NAME) == Some(carrier.digest())
+        && found == *carrier.left_out()
+        && files.finish() == carrier.fields().signature.tree;
+    is_as_signed.then_some(found)
 }
 
 /// The bytes of the carrier in the archive of `id`, which is left at its beginning.
@@ -284,6 +349,20 @@ fn found_in(
     let found = carrier::in_crate(BufReader::new(archive), &id.name(), &version);
     rewind(archive)?;
     Ok(found)
+}
+
+/// The whole file, which is left at its beginning.
+fn read(archive: &File) -> CargoResult<Vec<u8>> {
+    tracing::trace!("hashing an archive");
+    rewind(archive)?;
+    let size = archive.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size)?);
+    let mut reader = archive;
+    reader
+        .read_to_end(&mut bytes)
+        .context("failed to read an archive")?;
+    rewind(archive)?;
+    Ok(bytes)
 }
 
 /// The SHA-256 of the whole file, which is left at its beginning.

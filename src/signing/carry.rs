@@ -111,7 +111,7 @@ fn read(archive: &File, name: &str, version: &str) -> CargoResult<(Vec<u8>, tree
     let mut tar = Vec::new();
     let decoder = GzDecoder::new(BufReader::new(from));
     decoder.take(limit).read_to_end(&mut tar)?;
-    let files = tree::read_tar(&tar[..], name, version, limit)
+    let files = tree::of_tar(&tar[..], name, version, limit)
         .context("the package holds something that cannot be signed")?;
     Ok((tar, files))
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use consign_policy::{Finding, Unanswered, Withdrawn};
+use consign_statement::Locator;
 use consign_statement::tree::TreeError;
-use consign_statement::{Form, Locator, SignatureValid};
 
 /// The rule by which a package is judged, in words.
 #[derive(Debug)]
@@ -178,19 +178,13 @@ pub(super) fn unfit_archive(
     )
 }
 
-/// The error for an archive whose files are not those that its signature speaks of.
-pub(super) fn other_tree(package: impl Display, signature: &SignatureValid) -> anyhow::Error {
-    let signer = quoted(signature.locator());
-    match signature.form() {
-        Form::Index => anyhow::format_err!(
-            "refusing `{package}`: {signer} signed its archive and other files than are in it\n\n\
-             help: do not build it: tell the package's authors"
-        ),
-        Form::Carrier => anyhow::format_err!(
-            "refusing `{package}`: the files in its archive are not those that {signer} signed\n\n\
-             help: do not build it: tell the registry and the package's authors"
-        ),
-    }
+/// The error for an archive that carries a signature over other files.
+pub(super) fn other_tree(package: impl Display, signer: &Locator) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing `{package}`: the files in its archive are not those that {} signed\n\n\
+         help: do not build it: tell the registry and the package's authors",
+        quoted(signer)
+    )
 }
 
 /// The identity that a locator claims.

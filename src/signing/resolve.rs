@@ -256,12 +256,10 @@ fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
 
 /// Checks the archives of packages that are settled upon, and tells of those that were downloaded.
 fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
-    let is_unsigned = |id: &PackageId| gctx.signing.carried.is_unsigned(*id);
-    let (unsigned, signed): (Vec<_>, Vec<_>) = unknown.iter().copied().partition(is_unsigned);
+    let is_signed = |id: &PackageId| !gctx.signing.carried.is_unsigned(*id);
+    let signed: Vec<_> = unknown.iter().copied().filter(is_signed).collect();
     check_archives(gctx, &packages(gctx, &signed)?, &signed)?;
-    unsigned
-        .into_iter()
-        .try_for_each(|id| say_downloaded(gctx, id, None))
+    say_downloaded(gctx, unknown)
 }
 
 /// Accepts a package that the user named, such as the one to be installed, or says why not.

@@ -158,7 +158,13 @@ fn carrier_by_a_key_of_nobody_is_refused() {
         let packed = packed(&entries);
         let key = other_key("octocat");
         let locator = Locator::new("github", "octocat", None, key.public_key()).unwrap();
-        let mut files: Tree = tree::read_crate(&packed[..], "foo", "1.0.0", 1 << 20).unwrap();
+        let mut files: Tree = tree::of_tar(
+            flate2::read::GzDecoder::new(&packed[..]),
+            "foo",
+            "1.0.0",
+            1 << 20,
+        )
+        .unwrap();
         files.take(carrier::NAME).unwrap();
         let release: Release = carrier_in(&packed, "1.0.0").release().clone();
         let registry: RegistryId = registry.identity();
