@@ -71,18 +71,18 @@ impl CarriedOnes {
         *lock(&self.doing)
     }
 
-    /// The resolver chose `id`.
-    pub(super) fn note_undecided(&self, id: PackageId) {
-        lock(&self.undecided).insert(id);
+    /// The resolver chose `id`. `false` where that was known.
+    pub(super) fn note_undecided(&self, id: PackageId) -> bool {
+        lock(&self.undecided).insert(id)
     }
 
     pub(super) fn is_undecided(&self, id: PackageId) -> bool {
         lock(&self.undecided).contains(&id)
     }
 
-    /// `id` was looked at, and there is nothing. `false` where that was known.
-    pub(super) fn note_unsigned(&self, id: PackageId) -> bool {
-        lock(&self.unsigned).insert(id)
+    /// `id` was looked at, and there is nothing.
+    pub(super) fn note_unsigned(&self, id: PackageId) {
+        lock(&self.unsigned).insert(id);
     }
 
     pub(super) fn is_unsigned(&self, id: PackageId) -> bool {
@@ -342,6 +342,15 @@ pub(super) fn summary_of(source: &mut dyn Source, id: PackageId) -> CargoResult<
             Poll::Ready(result) => return result.map(|()| summary),
             Poll::Pending => source.block_until_ready()?,
         }
+    }
+}
+
+impl super::Signing {
+    /// Whether the resolver chose this package, its index entry says nothing, and it was not looked at.
+    pub(super) fn may_be_found_out(&self, id: PackageId) -> bool {
+        self.carried.is_undecided(id)
+            && !self.carried.is_unsigned(id)
+            && self.chosen(id).is_none_or(|entry| says_nothing(&entry))
     }
 }
 

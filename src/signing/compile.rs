@@ -69,11 +69,11 @@ fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> 
     if gctx.signing.is_all_accepted() {
         return Ok(());
     }
-    let unknown = unknown(bcx)?;
-    look_at(gctx, &bcx.packages, &unknown)?;
+    look_at_unpacked(bcx)?;
+    look_at(gctx, &bcx.packages, &unknown(bcx)?)?;
     check_chosen(gctx)?;
-    for id in unknown {
-        if gctx.signing.carried.is_unsigned(id) {
+    for id in bcx.packages.package_ids() {
+        if gctx.signing.carried.is_undecided(id) && gctx.signing.carried.is_unsigned(id) {
             demand(gctx, id, id.source_id(), None)?;
         }
     }
@@ -84,17 +84,24 @@ fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> 
     Ok(())
 }
 
-/// What was chosen, and may carry a signature that the answer of policy depends on.
+/// Finds what the packages at hand carry, all at once: so their keys are asked for side by side.
+fn look_at_unpacked(bcx: &BuildContext<'_, '_>) -> CargoResult<()> {
+    for package in bcx.packages.packages() {
+        if bcx.gctx.signing.may_be_found_out(package.package_id()) {
+            known(bcx, package)?;
+        }
+    }
+    Ok(())
+}
+
+/// What was chosen, is not at hand, and may carry a signature that the answer of policy depends on.
 fn unknown(bcx: &BuildContext<'_, '_>) -> CargoResult<Vec<PackageId>> {
     let signing = &bcx.gctx.signing;
     let mut unknown = Vec::new();
     for id in bcx.packages.package_ids() {
-        let is_known = !signing.carried.is_undecided(id)
-            || signing.carried.is_unsigned(id)
-            || signing
-                .chosen(id)
-                .is_some_and(|entry| !says_nothing(&entry));
-        if !is_known && matters(signing.required(bcx.gctx, id.source_id())?.level) {
+        if signing.may_be_found_out(id)
+            && matters(signing.required(bcx.gctx, id.source_id())?.level)
+        {
             unknown.push(id);
         }
     }

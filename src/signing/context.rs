@@ -236,6 +236,13 @@ impl Signing {
         }
     }
 
+    /// The resolver chose `id`, whose entry says nothing of a signature.
+    pub(super) fn choose_undecided(&self, id: PackageId) {
+        if self.carried.note_undecided(id) {
+            self.all_accepted.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn chosen(&self, id: PackageId) -> Option<SharedEntry> {
         lock(&self.chosen).get(&id).cloned()
     }

@@ -215,7 +215,7 @@ fn unknown(
         if !may_carry(summary) || gctx.signing.made(summary).is_some() {
             continue;
         }
-        gctx.signing.carried.note_undecided(id);
+        gctx.signing.choose_undecided(id);
         let is_known = previous.is_some_and(|previous| previous.contains(&id))
             || gctx
                 .signing

@@ -6,6 +6,7 @@
 //! that `CONSIGN_REGISTRIES` names. A test says so where one is missing.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,24 +23,101 @@ struct Kind {
     /// Its program.
     program: &'static str,
     /// Runs it on a port, with its files in a folder.
-    start: fn(&Path, &Path, u16) -> Child,
+    start: fn(&Path, &Path, u16) -> Command,
     /// The address of its index.
     index: fn(&Path, u16) -> String,
-    /// The folder with the index, which is a git repository, and the file with `foo` 1.0.0.
+    /// A token for octocat.
+    token: fn(u16) -> String,
+    /// The folder with the index, a git repository, as it is now; and the file with `foo` 1.0.0.
     files: fn(&Path) -> (PathBuf, PathBuf),
+    /// Has the index served as it is in that folder.
+    serve: fn(&Path),
 }
 
 const CARGO_HTTP_REGISTRY: Kind = Kind {
     program: "cargo-http-registry",
     start: |program, root, port| {
-        let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(program);
-        command.arg(root).args(["--addr", &address]);
-        command.spawn().unwrap()
+        command
+            .arg(root)
+            .arg("--addr")
+            .arg(format!("127.0.0.1:{port}"));
+        command
     },
     index: |_, port| format!("http://127.0.0.1:{port}/git"),
+    token: |_| "any".to_owned(),
     files: |root| (root.to_owned(), root.join("foo-1.0.0.crate")),
+    serve: |index| git(index, &["update-server-info"]),
 };
+
+const KTRA: Kind = Kind {
+    program: "ktra",
+    start: |program, root, port| {
+        // The index is a repository somewhere else, to which it pushes.
+        let seed = root.join("seed");
+        fs::create_dir(&seed).unwrap();
+        git(
+            root,
+            &[
+                "init",
+                "--quiet",
+                "--bare",
+                "--initial-branch",
+                "main",
+                "index.git",
+            ],
+        );
+        git(&seed, &["init", "--quiet", "--initial-branch", "main"]);
+        let url = format!("http://127.0.0.1:{port}");
+        let config = json!({ "dl": format!("{url}/dl"), "api": url });
+        fs::write(seed.join("config.json"), config.to_string()).unwrap();
+        git(&seed, &["add", "."]);
+        git(&seed, &["commit", "--quiet", "--message", "index"]);
+        git(&seed, &["push", "--quiet", "../index.git", "main"]);
+        let config = format!(
+            "[index_config]\nremote_url = \"file://{}/index.git\"\nlocal_path = \"index\"\n\
+             branch = \"main\"\n[server_config]\naddress = [127, 0, 0, 1]\nport = {port}\n",
+            root.display()
+        );
+        fs::write(root.join("ktra.toml"), config).unwrap();
+        let mut command = Command::new(program);
+        command.args(["-c", "ktra.toml"]).current_dir(root);
+        command
+    },
+    index: |root, _| format!("file://{}/index.git", root.display()),
+    token: |port| {
+        let body = "{\"password\":\"secret\"}";
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let head = format!(
+            "POST /ktra/api/v1/new_user/octocat HTTP/1.1\r\nhost: 127.0.0.1\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let json = &answer[answer.find('{').unwrap()..=answer.rfind('}').unwrap()];
+        let json: Value = serde_json::from_str(json).unwrap();
+        json["token"].as_str().unwrap().to_owned()
+    },
+    files: |root| {
+        let seed = root.join("seed");
+        git(
+            &seed,
+            &["pull", "--quiet", "--rebase", "../index.git", "main"],
+        );
+        (seed, root.join("crates/foo/1.0.0/download"))
+    },
+    serve: |seed| git(seed, &["push", "--quiet", "../index.git", "main"]),
+};
+
+fn git(folder: &Path, args: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@t"])
+        .args(args);
+    let status = git.current_dir(folder).stdout(Stdio::null()).status();
+    assert!(status.unwrap().success(), "git {args:?}");
+}
 
 /// One that is running. It is killed when dropped.
 struct Other {
@@ -57,6 +135,12 @@ impl Drop for Other {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// Where the program of a registry is.
@@ -79,19 +163,24 @@ impl Other {
         let sandbox = Sandbox::new();
         let root = sandbox.path().join(kind.program);
         fs::create_dir_all(&root).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        let server = (kind.start)(&program, &root, port);
+        let port = free_port();
+        let mut server = (kind.start)(&program, &root, port);
+        let log = fs::File::create(root.with_extension("log")).unwrap();
+        let server = server.stdout(log.try_clone().unwrap()).stderr(log);
+        let mut server = server.spawn().unwrap();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = server.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended: {ended:?}", kind.program);
             std::thread::sleep(Duration::from_millis(20));
         }
         let keys = KeyServer::start();
+        let token = (kind.token)(port);
         let home = |name| {
             let home = sandbox.home(name);
             home.use_keys(&keys);
             home.add_config(&format!(
                 "[registry]\ndefault = \"demo\"\n[registries.demo]\nindex = \"{}\"\n\
-                 token = \"any\"\n[net]\ngit-fetch-with-cli = true\n",
+                 token = \"{token}\"\n[net]\ngit-fetch-with-cli = true\n",
                 (kind.index)(&root, port)
             ));
             home
@@ -154,22 +243,18 @@ impl Other {
         fs::write(path, archive).unwrap();
         line["cksum"] = Digest::of(archive).to_string().into();
         fs::write(index.join("3/f/foo"), format!("{line}\n")).unwrap();
-        let git = |args: &[&str]| {
-            let mut git = Command::new("git");
-            git.args(["-c", "user.name=t", "-c", "user.email=t@t"])
-                .args(args);
-            let status = git.current_dir(&index).stdout(Stdio::null()).status();
-            assert!(status.unwrap().success(), "git {args:?}");
-        };
-        git(&[
-            "commit",
-            "--quiet",
-            "--all",
-            "--allow-empty",
-            "--message",
-            "evil",
-        ]);
-        git(&["update-server-info"]);
+        git(
+            &index,
+            &[
+                "commit",
+                "--quiet",
+                "--all",
+                "--allow-empty",
+                "--message",
+                "evil",
+            ],
+        );
+        (self.kind.serve)(&index);
     }
 }
 
@@ -229,4 +314,9 @@ fn holds(kind: &'static Kind) {
 #[test]
 fn cargo_http_registry_carries_what_is_signed() {
     holds(&CARGO_HTTP_REGISTRY);
+}
+
+#[test]
+fn ktra_carries_what_is_signed() {
+    holds(&KTRA);
 }

@@ -26,10 +26,12 @@
 //! the digest over its files is made. [`vendored`] is how a folder keeps a signed entry where there is
 //! no index.
 //!
-//! Where the registry keeps no fields, [`carrier`] is how the signature travels in the package itself.
+//! Where the registry keeps no fields, [`carrier`] is how the signature travels in the package itself. Where more than
+//! one signed, [`cosignatures`] counts them.
 
 mod canonical;
 pub mod carrier;
+pub mod cosignatures;
 mod digest;
 mod dsse;
 #[cfg(any(feature = "fuzzing", test))]
