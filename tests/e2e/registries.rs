@@ -198,12 +198,12 @@ impl Other {
         other.as_octocat(&["key", "new", "--sign-as", identity], other.sandbox.path());
         let shown = other.as_octocat(&["key", "show", identity], other.sandbox.path());
         other.keys.publish("octocat", &shown.stdout);
-        let foo = other.sandbox.package("foo").version("1.0.0");
-        let foo = foo
+        let package = other.sandbox.package("foo").version("1.0.0");
+        let package = package
             .package_line("rust-version = \"1.85\"")
             .feature("evil", &[]);
-        let foo = foo.folder("foo").write();
-        other.as_octocat(&["publish"], &foo);
+        let folder = package.folder("foo").write();
+        other.as_octocat(&["publish"], &folder);
         Some(other)
     }
 
