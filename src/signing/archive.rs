@@ -14,7 +14,6 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::task::Poll;
 
 use anyhow::Context as _;
-use consign_policy::Finding;
 use consign_statement::vendored::may_be_left_out;
 use consign_statement::{Digest, SignatureValid, tree};
 use flate2::read::GzDecoder;
@@ -159,9 +158,7 @@ pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &
     let publisher = || {
         let entry = gctx.signing.chosen(id)?;
         check_chosen(gctx).ok()?;
-        let Ok(Finding::Verified(published)) = check(gctx, id.source_id(), &entry) else {
-            return None;
-        };
+        let published = check(gctx, id.source_id(), &entry).ok()?.published()?;
         if *published.signature().cksum() != Digest::of(data) {
             return None;
         }

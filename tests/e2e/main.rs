@@ -4,8 +4,9 @@
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
 //! [`accept`]), then what is not signed ([`refuse`]) and what may be said of that in configuration
 //! ([`policy`]). Who answers for a key is in [`providers`], [`forges`] and [`directory`], and how often
-//! he is asked in [`lookup`]. The life of a key is in [`keys`], [`choosing`], [`passphrase`], [`imported`],
-//! [`account`] and [`ended`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
+//! he is asked in [`lookup`]; whether he still speaks of the same account, in [`numbers`]. The life of a
+//! key is in [`login`], [`keys`], [`choosing`], [`passphrase`], [`imported`], [`agent`], [`account`],
+//! [`ended`] and [`retired`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
 //! where each test is a row of `docs/attacks.md`. Each test has a [`World`] of its own, and they run side by side.
 //!
 //! What is printed is compared as a whole, after [`consign_testbed::normalised`]; `UPDATE_EXPECT=1`
@@ -15,6 +16,7 @@
 
 mod accept;
 mod account;
+mod agent;
 mod attacks;
 mod choosing;
 mod directory;
@@ -25,8 +27,10 @@ mod forges;
 mod gnupg;
 mod imported;
 mod keys;
+mod login;
 mod lookup;
 mod network;
+mod numbers;
 mod passphrase;
 mod patches;
 mod policy;
@@ -35,6 +39,7 @@ mod providers;
 mod publish;
 mod recorder;
 mod refuse;
+mod retired;
 mod sources;
 mod stock;
 mod vendored;

@@ -301,6 +301,7 @@ fn faults_in_configuration_name_setting_and_file() {
         "[signing.identities.corp]\nkind = \"gitlab\"\nhost = \"http://git.corp.example\"",
         "[signing.identities.github]\nkind = \"github\"\nhost = \"https://git.corp.example\"",
         "[signing]\nmax-key-age = \"a week\"",
+        "[signing]\nmax-key-age = \"9999999999999999 days\"",
         "[signing]\nmax-key-age = 7",
     ] {
         project_config(&app, toml);
@@ -410,6 +411,12 @@ fn faults_in_configuration_name_setting_and_file() {
 
         Caused by:
           expected a value of the form "N seconds/minutes/days/weeks/months", got: "a week"
+
+        # [signing] max-key-age = "9999999999999999 days"
+        error: invalid `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
+
+        Caused by:
+          "9999999999999999 days" is a number of more than 9 digits
 
         # [signing] max-key-age = 7
         error: expected a string, but found a integer for `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
