@@ -176,11 +176,10 @@ fn flag_says_no_once_and_for_all() {
     let at = AtForge::of(Software::GitHub);
     let login = at.cargo(["login", "--no-sign"]).stdin("a-token\n").run();
     let stderr = login.succeeded().normalised().stderr;
-    expect![[r#"
-            Updating `demo` index
-               Login token for `demo` saved
-    "#]]
-    .assert_eq(&stderr);
+    assert_eq!(
+        stderr,
+        "    Updating `demo` index\n       Login token for `demo` saved\n"
+    );
     if has_terminal() {
         let shown = on_terminal(&at, &[]).succeeded().stdout;
         assert!(!shown.contains("sign as"), "{shown}");

@@ -347,7 +347,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.registries.demo] unsigend = "deny"
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `identity`
+        help: the settings there are `unsigned`, `identity`, `key`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml

@@ -22,7 +22,9 @@ At `cargo login` the answer was not to sign what is published, and not to be ask
 pub fn is_undecided(gctx: &GlobalContext) -> CargoResult<bool> {
     let decided = file(gctx).exists()
         || gctx.get_env_os(environment::SECRET_KEY).is_some()
-        || !files(gctx)?.is_empty();
+        || !files(gctx)?.is_empty()
+        // A key in an agent.
+        || gctx.signing.policy(gctx)?.key(None)?.is_some();
     Ok(!decided)
 }
 
