@@ -142,7 +142,7 @@ impl<'a> Typing<'a> {
     }
 
     /// With the token that `user` has at the forge, as `gh` or a variable gives it.
-    pub fn as_user(mut self, user: &str) -> Typing<'a> {
+    pub fn with_token_of(mut self, user: &str) -> Typing<'a> {
         self.token = forge_token(user);
         self
     }

@@ -110,7 +110,7 @@ pub fn log_in(stage: &mut Stage, person: &Person, user: &str, lines: usize) -> O
             &format!("login --sign-as github:{user}"),
         )
         .given(&format!("{token}\n"))
-        .as_user(user)
+        .with_token_of(user)
         .showing(lines)
         .hiding(&["Updating"])
         .says("Login token for `demo` saved")
@@ -364,7 +364,7 @@ pub fn revocation(stage: &mut Stage, cast: &Cast) {
             Cargo::Consign,
             "key revoke --compromised --yes",
         )
-        .as_user("alice")
+        .with_token_of("alice")
         .showing(2)
         .says("Deleted signing key")
         .enter();
