@@ -127,6 +127,30 @@ fn account_that_the_forge_does_not_know_gets_no_new_key_accepted() {
 }
 
 #[test]
+fn new_key_is_unchecked_where_no_number_comes_and_a_known_one_stays_good() {
+    let known = Known::new();
+    known.new_key();
+    known.publish("1.0.1");
+    known.fetch().succeeded();
+    known.new_key();
+    known.publish("1.0.2");
+    known.at.forge.fail_at_number();
+    let output = known.fetch().failed().normalised();
+    expect![[r#"
+            Updating `demo` index
+        error: refusing `foo v1.0.2 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: whether the account is still the same is not known: it failed; try again later (HTTP status 500)
+        signatures are required by `--require-signatures`
+
+        help: see whether the address is right and can be reached, and try again
+    "#]].assert_eq(&output.stderr);
+    let app = known.at.world.app_with("foo", "=1.0.1");
+    let run = known.builder.cargo(&consign(), &app);
+    run.args(["fetch", "--require-signatures"])
+        .run()
+        .succeeded();
+}
+
+#[test]
 fn number_that_a_signer_claims_can_only_refuse() {
     let known = Known::new();
     known.new_key();

@@ -58,6 +58,8 @@ struct Account {
     /// The signatures by which keys were proven to be their owner's.
     proofs: Vec<String>,
     last: u64,
+    /// Whether its number is not told.
+    is_silent: bool,
     /// Whether keys are no longer taken.
     closed: bool,
     /// What is answered next to whoever waits for a token.
@@ -118,6 +120,7 @@ impl ForgeServer {
             ssh: Vec::new(),
             proofs: Vec::new(),
             last: 0,
+            is_silent: false,
             closed: false,
             device: Vec::new(),
         });
@@ -157,6 +160,11 @@ impl ForgeServer {
             account.number = number;
             account.added = (100..).zip(keys).collect();
         });
+    }
+
+    /// From now on the forge fails where it is asked for its number.
+    pub fn fail_at_number(&self) {
+        self.first(|account| account.is_silent = true);
     }
 
     /// From now on no key is added to it.
@@ -296,6 +304,7 @@ fn answer(server: &Shared, line: &str, request: &Request) -> (u16, Vec<u8>) {
     }
     if method == "GET" && path == format!("users/{user}") {
         return match account {
+            Some(_) if keys.is_silent => json(500, json!({"message": "Server Error"})),
             Some(account) => json(200, account),
             None => json(404, json!({"message": "Not Found"})),
         };
