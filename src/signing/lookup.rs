@@ -380,7 +380,9 @@ impl<'a> Asking<'a> {
             // What an entry claims is compared when it is checked.
             let standing = account::judge(known.number, None, Some(&answer));
             if let Standing::Unrecorded(Some(number)) = standing {
-                numbers::record(gctx, provider, identity.user(), number)?;
+                if let Err(error) = numbers::record(gctx, provider, identity.user(), number) {
+                    gctx.shell().warn(format!("{error:#}"))?;
+                }
                 known.number = Some(number);
             }
             for place in known.places.iter_mut().flatten().filter(|p| p.is_held) {

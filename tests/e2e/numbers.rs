@@ -105,6 +105,28 @@ fn name_that_somebody_else_has_taken_is_refused_with_both_numbers() {
     assert_eq!(refusal(), first);
 }
 
+/// Whoever takes a name may wait with a key of his own, until nothing of the old ones is remembered.
+#[test]
+fn name_that_showed_no_keys_for_a_while_is_no_other_case() {
+    let known = Known::new();
+    known.new_key();
+    known.publish("1.0.1");
+    known.fetch().succeeded();
+    let (thief, other) = (other_key("octocat"), ACCOUNT + 1);
+    known.at.forge.hand_over(Some(other), &[]);
+    let world = &known.at.world;
+    world.publish_unsigned(world.library("foo", "1.0.2"));
+    let (token, registry) = (world.registry.token("octocat"), &world.registry);
+    registry.sign("foo", "1.0.2", &world.identity(), &thief, &token);
+    let gone = known.fetch().failed().stderr;
+    assert!(gone.contains("this account does not publish"), "{gone}");
+    let shown = [&*thief.public_armored()];
+    known.at.forge.hand_over(Some(other), &shown);
+    let refused = known.fetch().failed().stderr;
+    let numbers = "the name belongs to account 583232 now, where account 583231 is recorded";
+    assert!(refused.contains(numbers), "{refused}");
+}
+
 #[test]
 fn account_that_the_forge_does_not_know_gets_no_new_key_accepted() {
     let known = Known::new();

@@ -62,7 +62,7 @@ impl Known {
         }
     }
 
-    /// Whether `answer` has a key that is not recorded, of an account of which one is.
+    /// Whether `answer` has a key that is not recorded, of an account of which a key is, or its number.
     pub(super) fn is_new(&self, answer: &Answer) -> bool {
         let places = self.places.as_deref().unwrap_or_default();
         let recorded: Vec<Answer> = places
@@ -75,8 +75,9 @@ impl Known {
             _ => Vec::new(),
         };
         let is_recorded = |key: &PublicKey| recorded.iter().any(|known| known.find(key).is_some());
-        recorded.iter().any(|known| !keys(known).is_empty())
-            && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
+        let is_known =
+            self.number.is_some() || recorded.iter().any(|known| !keys(known).is_empty());
+        is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
     }
 
     /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
