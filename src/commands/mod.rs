@@ -1,9 +1,10 @@
-//! The commands and the flag that upstream does not have.
+//! The commands and the flag that upstream does not have, and what is added to commands that it has.
 //!
 //! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
 mod key;
+mod login;
 
 use cargo::signing::REQUIRED;
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
@@ -15,10 +16,16 @@ use crate::commands::Exec;
 
 const REQUIRE_SIGNATURES: &str = "require-signatures";
 
+pub use self::login::{login, logout};
+
 /// Upstream's commands, with ours among them.
-pub fn beside(mut upstream: Vec<Command>) -> Vec<Command> {
-    upstream.push(key::cli());
-    upstream
+pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
+    let extended = |command: Command| match command.get_name() {
+        "login" => login::with_flags(command),
+        _ => command,
+    };
+    let upstream = upstream.into_iter().map(extended);
+    upstream.chain([key::cli()]).collect()
 }
 
 /// What runs the command called `name`, if it is one of ours.

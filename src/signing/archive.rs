@@ -15,7 +15,6 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 
 use anyhow::{Context as _, bail};
-use consign_policy::Finding;
 use consign_statement::Digest;
 use consign_statement::carrier::{self, Carried, Carrier};
 use consign_statement::tree::{self, Tree};
@@ -319,7 +318,7 @@ fn published_by(gctx: &GlobalContext, id: PackageId) -> CargoResult<Option<Strin
     let (Some(entry), true) = (signing.chosen(id), signing.is_checked(id)) else {
         return Ok(None);
     };
-    let Finding::Verified(published) = check(gctx, id.source_id(), &entry)? else {
+    let Some(published) = check(gctx, id.source_id(), &entry)?.published() else {
         return Ok(None);
     };
     let signer = signing.policy(gctx)?.display(published.signer());

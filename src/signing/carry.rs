@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use cargo_util::paths;
 use consign_statement::carrier::{self, Carried, Carrier};
-use consign_statement::{Locator, RegistryId, Release, index, tree};
+use consign_statement::{Locator, RegistryId, Release, Signer as _, index, tree};
 use crates_io::NewCrate;
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
@@ -78,7 +78,7 @@ fn sign(
         signer.key.public_key(),
     )?;
     let time = gctx.signing.signing_time(gctx)?;
-    let carrier = Carrier::sign(release, registry, files, locator, time, &*signer.key)?;
+    let carrier = Carrier::sign(release, registry, files, locator, time, &signer.key)?;
 
     write(archive, filename, &entry(&request, &carrier)?, &tar)?;
     // The way everyone else will check it.

@@ -97,7 +97,12 @@ pub(super) fn demand<'e>(
         None => UNSIGNED,
     };
     let required = gctx.signing.required(gctx, source)?;
-    match Verdict::of(finding, required.level, Choice::Named) {
+    // What the resolver chose is in `Cargo.lock`, or was found not to be new.
+    let choice = match gctx.signing.chosen(id) {
+        Some(_) => Choice::NotNew,
+        None => Choice::Named,
+    };
+    match Verdict::of(finding, required.level, choice) {
         Verdict::Accept => {}
         // Of those without a signature, one line tells when the resolver is done.
         Verdict::AcceptAndSay => say_unchecked(gctx, finding)?,

@@ -10,11 +10,15 @@
 //!   locked build asks nobody. The host is told what it answered then, and need not say it again;
 //! - never of a host that did not answer in this command.
 //!
+//! Where an identity that is known shows a key that is not, its provider is also asked for the number of the
+//! account, which must be the one that is recorded. Before that nothing of the new key is remembered.
+//!
 //! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
-//! command, in [`memory`]. The network is [`net`](super::net)'s.
+//! command, in [`memory`] and [`numbers`]. The network is [`net`](super::net)'s.
 
 mod known;
 mod memory;
+pub(super) mod numbers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
@@ -25,8 +29,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
+use consign_identity::account::{self, AccountAnswer, Standing};
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
-use consign_identity::provider::{Location, Question, When};
+use consign_identity::forge::Forge;
+use consign_identity::provider::{Location, Provider, Question, When};
 use consign_identity::transport::{Headers, Method, Request, Response};
 use consign_policy::{KeyAnswer, Unanswered};
 use consign_statement::{PublicKey, SignedFields};
@@ -93,7 +99,7 @@ impl Answers {
         let state = &mut *lock(&self.0);
         for identity in keys.keys().copied() {
             if !state.known.contains_key(identity) {
-                let known = know(gctx, policy, identity);
+                let known = know(gctx, policy, identity)?;
                 state.known.insert(identity.clone(), known);
             }
         }
@@ -108,6 +114,7 @@ impl Answers {
             state,
         };
         asking.ask()?;
+        asking.ask_for_numbers()?;
         asking.say_what_is_old()
     }
 
@@ -132,24 +139,29 @@ impl Answers {
 }
 
 /// What is known of an identity before anybody is asked in this command.
-fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> Known {
+fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResult<Known> {
     let Some(provider) = policy.providers().get(identity.provider()) else {
         let name = identity.provider().to_owned();
-        return Known {
-            places: Err(Unanswered::NoProvider(name)),
-        };
+        return Ok(Known::nowhere(Unanswered::NoProvider(name)));
     };
-    let place = |question: Question| Place {
-        remembered: memory::recall(gctx, question.location()),
-        question,
-        asked: Asked::NotYet,
+    let place = |question: Question| {
+        let recorded = memory::recall(gctx, question.location());
+        Place {
+            question,
+            remembered: recorded.clone(),
+            recorded,
+            asked: Asked::NotYet,
+            is_held: false,
+        }
     };
-    Known {
-        places: match provider.questions(identity.user()) {
-            Ok(questions) => Ok(questions.into_iter().map(place).collect()),
-            Err(invalid) => Err(Unanswered::Failed(invalid.to_string())),
+    Ok(match provider.questions(identity.user()) {
+        Ok(questions) => Known {
+            places: Ok(questions.into_iter().map(place).collect()),
+            number: numbers::recorded(gctx, provider, identity.user())?,
+            doubt: None,
         },
-    }
+        Err(invalid) => Known::nowhere(Unanswered::Failed(invalid.to_string())),
+    })
 }
 
 /// One round of questions.
@@ -311,6 +323,11 @@ impl<'a> Asking<'a> {
         validators: Validators,
     ) -> CargoResult<()> {
         let (gctx, now) = (self.gctx, self.now);
+        // Where there are no numbers, there is nothing to wait for.
+        let has_number = provider(gctx, identity)?
+            .is_some_and(|provider| matches!(provider.account_url(identity.user()), Ok(Some(_))));
+        let known = self.state.known.get(identity);
+        let is_held = has_number && known.is_some_and(|known| known.is_new(&answer));
         let place = self.place(identity, index)?;
         place.asked = match answer {
             Answer::NoAnswer(why) => Asked::Failed(why),
@@ -320,16 +337,103 @@ impl<'a> Asking<'a> {
                 let answer = Cached::new(now, &answer)
                     .context("an answer that says something can be kept")?
                     .with_validators(validators);
-                // Whoever cannot remember asks again: on a disk that cannot be written to, say.
-                if let Err(error) = memory::remember(gctx, place.question.location(), &answer) {
-                    gctx.shell().warn(format!("{error:#}"))?;
-                }
                 place.remembered = Some(answer);
+                place.is_held = is_held;
+                if !is_held {
+                    remember(gctx, place)?;
+                }
                 Asked::Answered
             }
         };
         self.go_on(identity);
         Ok(())
+    }
+
+    /// Finds out whether the identities that show a new key are still who they were, and remembers
+    /// what was answered of their keys where they are.
+    fn ask_for_numbers(&mut self) -> CargoResult<()> {
+        let gctx = self.gctx;
+        let shows_a_new_key = |identity: &&'a Identity| {
+            let known = self.state.known.get(*identity);
+            let mut places = known
+                .and_then(|known| known.places.as_ref().ok())
+                .into_iter()
+                .flatten();
+            places.any(|place| place.is_held)
+        };
+        let identities: Vec<&'a Identity> =
+            self.keys.keys().copied().filter(shows_a_new_key).collect();
+        if identities.is_empty() {
+            return Ok(());
+        }
+        let network = Network::new(gctx)?;
+        for identity in identities {
+            let Some(provider) = provider(gctx, identity)? else {
+                continue;
+            };
+            let begun = Instant::now();
+            let answer = self.number(&network, provider, identity)?;
+            self.state.waited += begun.elapsed();
+            let Some(known) = self.state.known.get_mut(identity) else {
+                continue;
+            };
+            // What an entry claims is compared when it is checked.
+            let standing = account::judge(known.number, None, Some(&answer));
+            if let Standing::Unrecorded(Some(number)) = standing {
+                if let Err(error) = numbers::record(gctx, provider, identity.user(), number) {
+                    gctx.shell().warn(format!("{error:#}"))?;
+                }
+                known.number = Some(number);
+            }
+            for place in known.places.iter_mut().flatten().filter(|p| p.is_held) {
+                place.is_held = false;
+                match standing {
+                    Standing::Same | Standing::Unrecorded(_) => remember(gctx, place)?,
+                    _ => place.without_new_keys(&standing),
+                }
+            }
+            known.doubt = match standing {
+                Standing::Same | Standing::Unrecorded(_) => None,
+                doubt => Some(doubt),
+            };
+        }
+        Ok(())
+    }
+
+    /// What `provider` answers to "which account has this name?".
+    fn number(
+        &mut self,
+        network: &Network,
+        provider: &Provider,
+        identity: &Identity,
+    ) -> CargoResult<AccountAnswer> {
+        let unreachable =
+            |why: &str| AccountAnswer::NoAnswer(NoAnswer::Unreachable(why.to_owned()));
+        let Some(url) = provider.account_url(identity.user())? else {
+            return Ok(AccountAnswer::NoAnswer(NoAnswer::NoNumbers));
+        };
+        if let Some(silence) = self.silence(&url) {
+            return Ok(AccountAnswer::NoAnswer(silence.why));
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(unreachable("there was no time left to ask"));
+        }
+        let network = network.within(left);
+        let Some(forge) = Forge::of(provider, &network) else {
+            return Ok(AccountAnswer::NoAnswer(NoAnswer::NoNumbers));
+        };
+        let answer = forge.account(identity.user())?;
+        if let AccountAnswer::NoAnswer(why) = &answer
+            && (is_of_the_host(why) || matches!(why, NoAnswer::Unreachable(_)))
+        {
+            let silence = Silence {
+                no_such_host: false,
+                why: why.clone(),
+            };
+            self.state.silent_hosts.insert(origin(&url), silence);
+        }
+        Ok(answer)
     }
 
     /// Puts the next question about `identity` in the queue, if there is one.
@@ -377,6 +481,23 @@ impl<'a> Asking<'a> {
         let place = self.places(identity)?.get_mut(index);
         place.context("a place that is asked is known")
     }
+}
+
+/// Remembers what a place answered, beyond this command.
+fn remember(gctx: &GlobalContext, place: &Place) -> CargoResult<()> {
+    let Some(answer) = &place.remembered else {
+        return Ok(());
+    };
+    // Whoever cannot remember asks again: on a disk that cannot be written to, say.
+    match memory::remember(gctx, place.question.location(), answer) {
+        Ok(()) => Ok(()),
+        Err(error) => gctx.shell().warn(format!("{error:#}")),
+    }
+}
+
+fn provider<'g>(gctx: &'g GlobalContext, identity: &Identity) -> CargoResult<Option<&'g Provider>> {
+    let providers = gctx.signing.policy(gctx)?.providers();
+    Ok(providers.get(identity.provider()))
 }
 
 /// Whether it is the host that does not answer, and not only to this question.

@@ -20,7 +20,7 @@
 //! | a unit is prepared | [`prepares`] looks at documentation tests | [`compile`] |
 //! | what was compiled is looked for | [`fingerprint`] tells what it was made of | [`compile`] |
 //! | a package is about to be compiled | [`compiles`] makes the proof, [`Accepted`], or says why not | [`compile`], [`unpacked`] |
-//! | a program is about to be run while something is compiled | [`withhold`] takes the secret key from its environment | [`keys`] |
+//! | `[env]` was read | [`withheld`] keeps the secret key from programs that are run while something is compiled | [`keys`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
 //! | its files are listed | [`may_be_packaged`] keeps the carrier's place free | [`carry`] |
 //! | its archive is made | [`carry()`] puts the signature in | [`carry`] |
@@ -67,7 +67,7 @@ pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;
 pub use context::{REQUIRED, Signing};
 pub use entry::{Entry, SharedEntry, attach};
-pub use keys::environment::withhold;
+pub use keys::environment::withheld;
 pub use net::Network;
 pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, named, refusal, settle};

@@ -29,16 +29,11 @@ pub struct SignedRequest {
 
 /// Ends the command before anything is packaged where there is a key that cannot be used, or none and
 /// there must be one. A dry run only says the latter.
-pub fn can_sign(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
+pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
     gctx.signing.publishes();
-    // Who publishes may depend on the registry, which is not known yet.
-    let can_sign = match gctx.signing.policy(gctx)?.has_publishers() {
-        true => keys::any(gctx)?,
-        false => keys::signer(gctx, None)?.is_some(),
-    };
-    match can_sign {
-        true => Ok(()),
-        false => may_be_unsigned(gctx, dry_run),
+    match keys::signer(gctx, Some(&registry_id(registry)?))? {
+        Some(_) => Ok(()),
+        None => may_be_unsigned(gctx, dry_run),
     }
 }
 
@@ -98,12 +93,12 @@ fn signed(
         signer.identity.provider(),
         signer.identity.user(),
         signer.account,
-        signer.key.public_key(),
+        consign_statement::Signer::public_key(&signer.key),
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
     let time = gctx.signing.signing_time(gctx)?;
-    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &*signer.key)?;
+    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
     consign_statement::verify(&Release::from_index(&line)?, &registry, &fields)

@@ -34,6 +34,13 @@ pub(super) fn reason(finding: &Finding) -> String {
             "counts as not signed (its signature is in version {v} of the format; \
              this Consign reads version 1)"
         ),
+        Finding::EndedKey { published, .. } => {
+            let (signer, key) = (published.signer(), published.signature().locator().key());
+            format!(
+                "is signed as `{signer}` with a key that is no longer in use, and could be new: it is not in \
+                 `Cargo.lock`, and no version from it on is signed with a key in use ({key})"
+            )
+        }
         Finding::WrongSigner { signed_for, in_use } => {
             format!("is signed for another registry: for `{signed_for}`, not for `{in_use}`")
         }
@@ -48,6 +55,9 @@ pub(super) fn reason(finding: &Finding) -> String {
             }
             Withdrawn::Fault(fault) => {
                 format!("is signed as `{signer}` with a key that does not count: {fault} ({key})")
+            }
+            Withdrawn::OtherAccount(other) => {
+                format!("is signed as `{signer}` with a key that does not count: {other} ({key})")
             }
             _ => format!("is signed as `{signer}` with a key that does not count: {key}"),
         },
@@ -67,10 +77,19 @@ fn help(finding: &Finding, rule: &Rule) -> String {
             "a signature is good in one registry only; if this is meant to be a mirror of \
              `{signed_for}`, configure it as a replacement of that source"
         ),
+        Finding::EndedKey { published, .. } => format!(
+            "choose another version, or ask whoever owns `{}` to publish a newer one with another key",
+            published.signer()
+        ),
         Finding::WithdrawnKey {
             how: Withdrawn::NoSuchAccount,
             ..
         } => "choose another version; the account may have been renamed or deleted".to_owned(),
+        Finding::WithdrawnKey {
+            how: Withdrawn::OtherAccount(_),
+            ..
+        } => "choose another version; the name may have been given up, and taken by somebody else"
+            .to_owned(),
         Finding::WithdrawnKey { signer, .. } => format!(
             "choose another version, or ask whoever owns `{signer}` whether they signed this one"
         ),

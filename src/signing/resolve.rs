@@ -16,24 +16,29 @@
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
-use consign_policy::{Choice, Effective, Finding, Level, Verdict};
+use std::task::Poll;
+
+use consign_policy::{Choice, Effective, Finding, Level, Verdict, ended};
 use consign_statement::Claim;
 
 use super::archive::say_downloaded;
 use super::carried::{check_archives, look_at, matters, may_carry, packages, says_nothing};
-use super::check::{check_all, demand, refused, rule, say_unchecked};
+use super::check::{check, check_all, demand, refused, rule, say_unchecked};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
-use crate::core::registry::PackageRegistry;
-use crate::core::{PackageId, Resolve, Summary};
+use crate::core::registry::{PackageRegistry, Registry as _};
+use crate::core::{Dependency, PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
-use crate::sources::source::QueryKind;
+use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
 
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
 /// has versions to offer that nobody signed.
 const MAX_ROUNDS: usize = 100;
+/// How many other versions are looked at to find out whether one is new. A registry could otherwise have
+/// any number of signatures checked, and accounts asked about.
+const MAX_WITNESSES: usize = 16;
 
 /// Whether an entry that a source hands on may be a candidate.
 pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> bool {
@@ -193,7 +198,7 @@ pub fn settle<'gctx>(
                 unsigned_ones.push(summary);
             }
         }
-        let all_accepted = accept(gctx, &fresh)?;
+        let all_accepted = accept(gctx, registry, &fresh)?;
         if all_accepted && none_is_refused {
             hold_to(gctx, &unknown)?;
             accept_unsigned(gctx, &unsigned_ones)?;
@@ -262,11 +267,26 @@ fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
     say_downloaded(gctx, unknown)
 }
 
-/// Accepts a package that the user named, such as the one to be installed, or says why not.
-pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
+/// Accepts a package that the user named, such as the one to be installed, which `source` has, or says
+/// why not.
+pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -> CargoResult<()> {
     let id = summary.package_id();
     // What may carry a signature is looked at when it is downloaded.
     if is_from_registry(id) && !may_carry(summary) {
+        if let Some(entry) = summary.signed()
+            && let Finding::EndedKey { .. } = check(gctx, id.source_id(), entry)?
+        {
+            let all = Dependency::parse(id.name(), None, id.source_id())?;
+            let versions = loop {
+                match source.query_vec(&all, QueryKind::RejectedVersions) {
+                    Poll::Ready(versions) => break versions?,
+                    Poll::Pending => source.block_until_ready()?,
+                }
+            };
+            if is_not_new(gctx, id, entry, versions)? {
+                gctx.signing.choose(id, entry);
+            }
+        }
         demand(gctx, id, id.source_id(), summary.signed())?;
         if let Some(entry) = summary.signed() {
             gctx.signing.choose(id, entry);
@@ -276,7 +296,11 @@ pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
 }
 
 /// Checks what was newly chosen. `false` where a version of it was passed over.
-fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResult<bool> {
+fn accept(
+    gctx: &GlobalContext,
+    registry: &mut PackageRegistry<'_>,
+    fresh: &[(PackageId, SharedEntry)],
+) -> CargoResult<bool> {
     let entries: Vec<_> = fresh
         .iter()
         .map(|(id, entry)| (id.source_id(), entry.clone()))
@@ -288,6 +312,18 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         let Some(finding) = entry.finding.get() else {
             continue;
         };
+        if let Finding::EndedKey { .. } = finding {
+            let all = Dependency::parse(id.name(), None, id.source_id())?;
+            let versions = loop {
+                match registry.query_vec(&all, QueryKind::RejectedVersions) {
+                    Poll::Ready(versions) => break versions?,
+                    Poll::Pending => registry.block_until_ready()?,
+                }
+            };
+            if is_not_new(gctx, *id, entry, versions)? {
+                continue;
+            }
+        }
         let required = gctx.signing.required(gctx, id.source_id())?;
         match Verdict::of(finding, required.level, Choice::Free) {
             Verdict::Accept => {}
@@ -312,6 +348,40 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         gctx.shell().warn(warning)?;
     }
     Ok(passed_over.is_empty())
+}
+
+/// Whether the version `id`, which is not in `Cargo.lock`, is known not to be new: one of `versions` of
+/// the package is not below it, and signed with a key in use.
+fn is_not_new(
+    gctx: &GlobalContext,
+    id: PackageId,
+    entry: &SharedEntry,
+    versions: Vec<IndexSummary>,
+) -> CargoResult<bool> {
+    let signed_with = |entry: &SharedEntry| Some(*entry.fields()?.locator.key());
+    let ended_key = signed_with(entry);
+    let mut witnesses: Vec<(PackageId, SharedEntry)> = versions
+        .iter()
+        .map(IndexSummary::as_summary)
+        .filter(|other| other.source_id() == id.source_id() && other.name() == id.name())
+        .filter(|other| ended::is_not_new(id.version(), [other.version()]))
+        .filter_map(|other| Some((other.package_id(), SharedEntry::clone(other.signed()?))))
+        .filter(
+            |(_, other)| !matches!(signed_with(other), key if key.is_none() || key == ended_key),
+        )
+        .collect();
+    witnesses.sort_by(|(one, _), (other, _)| other.version().cmp(one.version()));
+    witnesses.truncate(MAX_WITNESSES);
+    let entries = witnesses
+        .iter()
+        .map(|(id, entry)| (id.source_id(), entry.clone()));
+    check_all(gctx, &entries.collect::<Vec<_>>(), Freshness::Resolving)?;
+    let counts = |entry: &SharedEntry| matches!(entry.finding.get(), Some(Finding::Verified(_)));
+    let in_use = witnesses.iter().filter(|(_, entry)| counts(entry));
+    Ok(ended::is_not_new(
+        id.version(),
+        in_use.map(|(id, _)| id.version()),
+    ))
 }
 
 /// Accepts what was chosen without a signature: with one line for all of it where that is asked for.

@@ -308,6 +308,7 @@ fn faults_in_configuration_name_setting_and_file() {
         "[signing.identities.corp]\nkind = \"gitlab\"\nhost = \"http://git.corp.example\"",
         "[signing.identities.github]\nkind = \"github\"\nhost = \"https://git.corp.example\"",
         "[signing]\nmax-key-age = \"a week\"",
+        "[signing]\nmax-key-age = \"9999999999999999 days\"",
         "[signing]\nmax-key-age = 7",
     ] {
         project_config(&app, toml);
@@ -353,7 +354,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.registries.demo] unsigend = "deny"
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `identity`
+        help: the settings there are `unsigned`, `identity`, `key`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
@@ -417,6 +418,12 @@ fn faults_in_configuration_name_setting_and_file() {
 
         Caused by:
           expected a value of the form "N seconds/minutes/days/weeks/months", got: "a week"
+
+        # [signing] max-key-age = "9999999999999999 days"
+        error: invalid `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
+
+        Caused by:
+          "9999999999999999 days" is a number of more than 9 digits
 
         # [signing] max-key-age = 7
         error: expected a string, but found a integer for `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml

@@ -1,6 +1,7 @@
 //! What a check says of a release.
 
 use consign_identity::Identity;
+use consign_identity::account::OtherAccount;
 use consign_identity::openpgp::KeyFault;
 use consign_statement::{
     Claim, InvalidRelease, Malformed, PublicKey, RegistryId, SignatureValid, SignedFields,
@@ -12,6 +13,12 @@ use consign_statement::{
 pub enum KeyAnswer {
     /// The account publishes the key.
     Published,
+    /// The account publishes the key as one that has ended, by retirement or expiry, and after the date
+    /// of the signature.
+    Ended {
+        /// When it ended; Unix seconds.
+        end: u64,
+    },
     /// It does not, or not any more.
     Withdrawn(Withdrawn),
     /// Nobody could be asked.
@@ -43,6 +50,8 @@ pub enum Withdrawn {
     NoSuchAccount,
     /// The account publishes it, and its owner's signatures say that it does not count.
     Fault(KeyFault),
+    /// The account is another than had the name before, or than signed.
+    OtherAccount(OtherAccount),
 }
 
 impl Withdrawn {
@@ -50,6 +59,8 @@ impl Withdrawn {
     pub fn whatever_it_signed(&self) -> bool {
         match self {
             Withdrawn::NotPublished | Withdrawn::NoSuchAccount => true,
+            // What an entry claims holds for that entry.
+            Withdrawn::OtherAccount(other) => matches!(other, OtherAccount::Found { .. }),
             Withdrawn::Fault(fault) => !matches!(
                 fault,
                 KeyFault::Early { .. } | KeyFault::Expired { .. } | KeyFault::Retired { .. }
@@ -89,8 +100,8 @@ impl From<InvalidRelease> for Mismatch {
     }
 }
 
-/// A release whose signature fits and whose key its identity publishes. Only [`Finding::of`] makes
-/// one.
+/// A release whose signature fits and whose key its identity publishes, were it as one that has
+/// [ended](crate::ended). Only [`Finding::of`] makes one.
 #[derive(Debug, Clone)]
 pub struct Published {
     signer: Identity,
@@ -115,6 +126,14 @@ impl Published {
 pub enum Finding {
     /// The signature fits, and its key is one of the identity's.
     Verified(Published),
+    /// The same, but the key has ended since the date of the signature: it counts for what is
+    /// [known not to be new](crate::ended).
+    EndedKey {
+        /// Who signed what.
+        published: Published,
+        /// When the key ended; Unix seconds.
+        end: u64,
+    },
     /// There is no signature, or one in a version of the format that is not known, which it says.
     Unsigned {
         /// The version, where there is one.
@@ -154,8 +173,18 @@ impl Finding {
     /// covers, whether or not its key is known to be anyone's.
     pub fn signature(&self) -> Option<&SignatureValid> {
         match self {
-            Finding::Verified(published) => Some(published.signature()),
+            Finding::Verified(published) | Finding::EndedKey { published, .. } => {
+                Some(published.signature())
+            }
             Finding::Unchecked { signature, .. } => Some(signature),
+            _ => None,
+        }
+    }
+
+    /// Who published a release that was accepted, and what.
+    pub fn published(&self) -> Option<&Published> {
+        match self {
+            Finding::Verified(published) | Finding::EndedKey { published, .. } => Some(published),
             _ => None,
         }
     }
@@ -193,6 +222,10 @@ impl Finding {
         let key = *fields.locator.key();
         match ask(&signer, fields) {
             KeyAnswer::Published => Finding::Verified(Published { signer, signature }),
+            KeyAnswer::Ended { end } => {
+                let published = Published { signer, signature };
+                Finding::EndedKey { published, end }
+            }
             KeyAnswer::Withdrawn(how) => Finding::WithdrawnKey { signer, key, how },
             KeyAnswer::Unanswered(why) => Finding::Unchecked {
                 signer,
@@ -268,6 +301,10 @@ mod tests {
             Withdrawn::NotPublished,
             Withdrawn::NoSuchAccount,
             Withdrawn::Fault(KeyFault::Revoked),
+            Withdrawn::OtherAccount(OtherAccount::Found {
+                recorded: 7.try_into().unwrap(),
+                found: 8.try_into().unwrap(),
+            }),
         ] {
             let finding = found(KeyAnswer::Withdrawn(how));
             assert!(
@@ -340,6 +377,8 @@ mod tests {
         for (finding, level, free, named) in [
             (found(KeyAnswer::Published), Allow, Accept, Accept),
             (found(KeyAnswer::Published), Deny, Accept, Accept),
+            (found(KeyAnswer::Ended { end: 9 }), Allow, PassOver, Refuse),
+            (found(KeyAnswer::Ended { end: 9 }), Deny, PassOver, Refuse),
             (unsigned(), Allow, Accept, Accept),
             (unsigned(), Warn, AcceptAndSay, AcceptAndSay),
             (unsigned(), Deny, PassOver, Refuse),
@@ -381,6 +420,16 @@ mod tests {
                 Verdict::of(&finding, level, Named),
                 named,
                 "{finding:?}, {level}, named"
+            );
+            // That it is not new makes a difference for a key that has ended, and for nothing else.
+            let not_new = match finding {
+                Finding::EndedKey { .. } => Accept,
+                _ => named,
+            };
+            assert_eq!(
+                Verdict::of(&finding, level, NotNew),
+                not_new,
+                "{finding:?}, {level}, not new"
             );
         }
     }

@@ -3,6 +3,7 @@
 //! | finding | chosen freely | named by `Cargo.lock` or the user |
 //! |---|---|---|
 //! | verified | accepted | accepted |
+//! | key that has ended since | passed over, unless [not new](crate::ended) | refused, unless not new |
 //! | unsigned | by level | by level; under `deny` refused |
 //! | wrong signer, withdrawn key | passed over | refused |
 //! | unchecked | under `deny` refused, else accepted as unsigned, and said | the same |
@@ -20,6 +21,8 @@ pub enum Choice {
     Free,
     /// `Cargo.lock`, `--precise` or the command names this version.
     Named,
+    /// As [`Named`](Choice::Named), and it is [known not to be new](crate::ended).
+    NotNew,
 }
 
 /// What a finding leads to.
@@ -40,6 +43,7 @@ impl Verdict {
     pub fn of(finding: &Finding, unsigned: Level, choice: Choice) -> Verdict {
         match (finding, unsigned) {
             (Finding::Verified(_), _) => Verdict::Accept,
+            (Finding::EndedKey { .. }, _) if choice == Choice::NotNew => Verdict::Accept,
             (Finding::Unsigned { .. }, Level::Allow) => Verdict::Accept,
             (Finding::Unsigned { .. }, Level::Warn) => Verdict::AcceptAndSay,
             (Finding::Unchecked { .. }, Level::Allow | Level::Warn) => Verdict::AcceptAndSay,
@@ -47,12 +51,13 @@ impl Verdict {
             (Finding::Tampered(_), _) => Verdict::Refuse,
             (
                 Finding::Unsigned { .. }
+                | Finding::EndedKey { .. }
                 | Finding::WrongSigner { .. }
                 | Finding::WithdrawnKey { .. },
                 _,
             ) => match choice {
                 Choice::Free => Verdict::PassOver,
-                Choice::Named => Verdict::Refuse,
+                Choice::Named | Choice::NotNew => Verdict::Refuse,
             },
         }
     }
