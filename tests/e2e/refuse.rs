@@ -120,6 +120,7 @@ fn unsigned_program_is_not_installed_when_signatures_are_required() {
     expect![[r#"
             Updating `demo` index
          Downloading crates ...
+          Downloaded tool v1.0.0 (registry `demo`)
         error: failed to unpack package `tool v1.0.0 (registry `demo`)`
 
         Caused by:
