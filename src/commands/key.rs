@@ -4,7 +4,7 @@
 //! - `show`: list, show, export;
 //! - `account`: publish, retire, revoke.
 
-mod account;
+pub(super) mod account;
 mod make;
 mod show;
 
@@ -96,13 +96,16 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
     Ok(())
 }
 
-fn sign_as(help: &'static str) -> Arg {
+pub(super) fn sign_as(help: &'static str) -> Arg {
     opt("sign-as", help).value_name("IDENTITY")
 }
 
 fn key() -> Arg {
     Arg::new("KEY")
-        .help("Whose key, or the end of its fingerprint; may be left out where there is only one")
+        .help(
+            "Whose key, or the end of its fingerprint, or `SHA256:…` of one in an agent; may be left out \
+             where there is only one",
+        )
         .action(ArgAction::Set)
 }
 
@@ -111,7 +114,7 @@ fn yes() -> Arg {
 }
 
 /// What `--sign-as` says.
-fn identity(args: &ArgMatches) -> cargo::CargoResult<Option<Identity>> {
+pub(super) fn identity(args: &ArgMatches) -> cargo::CargoResult<Option<Identity>> {
     let text = args.get_one::<String>("sign-as");
     Ok(text.map(|text| text.parse()).transpose()?)
 }

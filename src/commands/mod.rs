@@ -1,9 +1,10 @@
-//! The commands and the flag that upstream does not have.
+//! The commands and the flag that upstream does not have, and what is added to commands that it has.
 //!
 //! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
 mod key;
+mod login;
 mod signers;
 mod verify;
 
@@ -18,6 +19,8 @@ use crate::commands::Exec;
 const REQUIRE_SIGNATURES: &str = "require-signatures";
 const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
 
+pub use self::login::{login, logout};
+
 /// Upstream's commands, with ours among them.
 pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
     let ours = [key::cli(), signers::cli(), verify::cli()];
@@ -28,6 +31,7 @@ pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
                 ALLOW_SIGNER_CHANGE,
                 "Publish although consumers would see another signer than before",
             )),
+            "login" => login::with_flags(command),
             _ => command,
         });
     upstream.chain(ours).collect()

@@ -8,23 +8,26 @@
 //! Only an archive with the signed checksum is read. Then it has to be one that can be signed at all,
 //! without links, paths that lead elsewhere and whatever else [`tree`] refuses, before the first of its
 //! files is written. That these are the files of the signed `tree` is asked before they are compiled, of
-//! what then lies on the disk.
+//! what then lies on the disk; and before, where the archive carries its signature itself, since that
+//! covers the files and not the bytes.
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
-use std::task::Poll;
 
-use anyhow::Context as _;
-use consign_statement::vendored::may_be_left_out;
-use consign_statement::{Digest, tree};
+use anyhow::{Context as _, bail};
+use consign_statement::Digest;
+use consign_statement::carrier::{self, Carried, Carrier};
+use consign_statement::tree::{self, Tree};
+use consign_statement::vendored::{LeftOut, may_be_left_out};
 use flate2::read::GzDecoder;
 
 use super::ahead::decompressed;
+use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_for, summary_of};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::report;
-use crate::core::{Dependency, PackageId};
-use crate::sources::source::{QueryKind, Source};
+use crate::core::PackageId;
+use crate::sources::source::Source;
 use crate::{CargoResult, GlobalContext};
 
 /// An archive that may be unpacked.
@@ -55,24 +58,73 @@ impl<'a> CheckedArchive<'a> {
         if gctx.signing.made_any() && gctx.signing.made_archive(&digest(file)?.to_string()) {
             return Ok(unsigned);
         }
-        let entry = entry_of(source, id)?;
-        if entry.is_some() {
-            check_chosen(gctx)?;
+        let summary = summary_of(source, id)?;
+        let entry = summary.as_ref().and_then(|summary| summary.signed());
+        if let Some(entry) = entry.filter(|entry| !says_nothing(entry)) {
+            let id = gctx
+                .signing
+                .asked_for(source.source_id(), id, signed_for(entry));
+            return CheckedArchive::signed(gctx, id, file, entry, None);
         }
-        let fields = entry.as_ref().and_then(|entry| entry.fields());
-        let signed_for = fields.map(|fields| &fields.signature.registry);
-        let id = gctx.signing.asked_for(source.source_id(), id, signed_for);
-        let Some(signature) = demand(gctx, id, entry.as_ref())? else {
-            return Ok(unsigned);
+        let found = found_in(file, id)?;
+        let claim = match &found {
+            Some(Ok(bytes)) => Carrier::from_json(bytes).ok(),
+            _ => None,
+        };
+        let claim = match &claim {
+            Some(Carried::Signature(carrier)) => Some(&carrier.fields().signature.registry),
+            _ => None,
+        };
+        let id = gctx.signing.asked_for(source.source_id(), id, claim);
+        let carried = match (found, summary) {
+            (Some(found), Some(summary)) => {
+                let summary = summary.map_source(source.source_id(), id.source_id());
+                let cksum = summary.checksum().map(str::to_owned);
+                of_archive(gctx, &summary, found)?.map(|entry| (entry, cksum))
+            }
+            _ => None,
+        };
+        if carried.is_none() {
+            gctx.signing.carried.note_unsigned(id);
+        }
+        match (gctx.signing.carried.doing(), carried) {
+            (Doing::Look, _) => bail!(NotYet),
+            (_, Some((entry, cksum))) => {
+                CheckedArchive::signed(gctx, id, file, &entry, cksum.as_deref())
+            }
+            (_, None) => {
+                demand(gctx, id, None)?;
+                Ok(unsigned)
+            }
+        }
+    }
+
+    /// The archive of `id`, whose `entry` says something of a signature. `cksum` is what the index says of
+    /// its bytes, where that is not signed.
+    fn signed(
+        gctx: &'a GlobalContext,
+        id: PackageId,
+        file: &'a File,
+        entry: &SharedEntry,
+        cksum: Option<&str>,
+    ) -> CargoResult<CheckedArchive<'a>> {
+        check_chosen(gctx)?;
+        let Some(signature) = demand(gctx, id, Some(entry))? else {
+            return Ok(CheckedArchive {
+                file,
+                checked: None,
+            });
         };
         let packed = read(file)?;
-        let found = Digest::of(&packed);
-        if found != *signature.cksum() {
+        let found = Digest::of(&packed).to_string();
+        let wanted = signature.cksum().map(ToString::to_string);
+        let wanted = wanted.as_deref().or(cksum).unwrap_or("nothing");
+        if found != wanted {
             let cache = gctx.registry_cache_path().into_path_unlocked();
             return Err(report::other_bytes(
                 id,
                 signature.locator(),
-                signature.cksum(),
+                wanted,
                 found,
                 cache.join("*").join(id.tarball_name()).display(),
             ));
@@ -83,9 +135,21 @@ impl<'a> CheckedArchive<'a> {
             from: GzDecoder::new(&packed[..]),
             kept: Some(Memory::borrow(gctx)),
         };
-        let left_out = tree::check_tar(&mut unpacked, &id.name(), &version, limit, may_be_left_out)
-            .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
+        let unfit = |error| report::unfit_archive(id, signature.locator(), error);
+        let left_out = match entry.carrier() {
+            None => tree::check_tar(&mut unpacked, &id.name(), &version, limit, may_be_left_out)
+                .map_err(unfit)?,
+            // Here the bytes are not what was signed, but the files in them are.
+            Some(carrier) => {
+                let files = tree::of_tar(&mut unpacked, &id.name(), &version, limit);
+                left_out_of(files.map_err(unfit)?, carrier)
+                    .ok_or_else(|| report::other_tree(id, signature.locator()))?
+            }
+        };
         gctx.signing.note_archive(id, left_out);
+        if gctx.signing.carried.doing() != Doing::Unpack {
+            bail!(NotYet);
+        }
         let checked = match unpacked.kept {
             Some(unpacked) => Bytes::Unpacked(unpacked),
             None => Bytes::Packed(packed),
@@ -175,7 +239,7 @@ const MAX_UNPACKED: u64 = 512 << 20;
 const MAX_RATIO: u64 = 20;
 
 /// How many bytes an archive of `size` bytes may unpack to.
-fn unpacked_limit(size: u64) -> u64 {
+pub(super) fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
@@ -191,13 +255,18 @@ pub struct Downloaded<'a> {
 }
 
 impl<'a> Downloaded<'a> {
-    /// The package `id` was downloaded, and is called `descriptor`.
+    /// The package `id` was downloaded, is called `descriptor`, and `data` is its archive.
     pub fn new(
         gctx: &'a GlobalContext,
         id: PackageId,
         descriptor: &'a str,
+        data: &[u8],
     ) -> CargoResult<Option<Downloaded<'a>>> {
-        if gctx.signing.chosen(id).is_none() {
+        let version = id.version().to_string();
+        let may_be_signed = gctx.signing.chosen(id).is_some()
+            || matters(gctx, id)?
+            || carrier::in_crate(data, &id.name(), &version).is_some();
+        if !may_be_signed {
             gctx.shell().status("Downloaded", descriptor)?;
             return Ok(None);
         }
@@ -208,50 +277,90 @@ impl<'a> Downloaded<'a> {
         }))
     }
 
-    fn published_by(&self) -> CargoResult<Option<String>> {
-        let signing = &self.gctx.signing;
-        let (Some(entry), true) = (signing.chosen(self.id), signing.is_checked(self.id)) else {
-            return Ok(None);
-        };
-        let Some(published) = check(self.gctx, self.id, &entry)?.published() else {
-            return Ok(None);
-        };
-        let signer = signing.policy(self.gctx)?.display(published.signer());
-        Ok(Some(report::published_by(&signer)))
+    fn say(&self) -> CargoResult<()> {
+        // What is not settled upon yet, may never be.
+        if self.gctx.signing.carried.doing() == Doing::Look {
+            self.gctx.signing.carried.hold(self.id, self.descriptor);
+            return Ok(());
+        }
+        say(self.gctx, self.id, self.descriptor)
     }
 }
 
 impl Drop for Downloaded<'_> {
     fn drop(&mut self) {
-        let descriptor = self.descriptor;
-        let downloaded = match self.published_by() {
-            Ok(Some(publisher)) => format!("{descriptor} {publisher}"),
-            _ => descriptor.to_owned(),
-        };
         // What comes next finds out that nothing can be said any more.
-        let _ = self.gctx.shell().status("Downloaded", downloaded);
+        let _ = self.say();
     }
 }
 
-/// The signed entry of exactly `id`, from the source that carries it.
-fn entry_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<SharedEntry>> {
-    let requirement = format!("={}", id.version());
-    let dep = Dependency::parse(id.name(), Some(&requirement), source.source_id())?;
-    loop {
-        let mut entry = None;
-        // All of them, also what is yanked or not downloaded: a lockfile may name it.
-        let asked = source.query(&dep, QueryKind::RejectedVersions, &mut |found| {
-            let found = found.as_summary();
-            // A requirement says nothing of build metadata.
-            if found.version() == id.version() && found.name() == id.name() {
-                entry = found.signed().cloned();
-            }
-        });
-        match asked {
-            Poll::Ready(result) => return result.map(|()| entry),
-            Poll::Pending => source.block_until_ready()?,
+/// Says of packages that were downloaded to be looked at, and are settled upon, that they were.
+pub(super) fn say_downloaded(gctx: &GlobalContext, ids: &[PackageId]) -> CargoResult<()> {
+    for id in ids {
+        if let Some(descriptor) = gctx.signing.carried.held(*id) {
+            say(gctx, *id, &descriptor)?;
         }
     }
+    Ok(())
+}
+
+fn say(gctx: &GlobalContext, id: PackageId, descriptor: &str) -> CargoResult<()> {
+    let message = match published_by(gctx, id)? {
+        Some(publisher) => format!("{descriptor} {publisher}"),
+        None => descriptor.to_owned(),
+    };
+    gctx.shell().status("Downloaded", message)
+}
+
+/// Who published a package, where that is known of exactly its bytes.
+fn published_by(gctx: &GlobalContext, id: PackageId) -> CargoResult<Option<String>> {
+    let signing = &gctx.signing;
+    let (Some(entry), true) = (signing.chosen(id), signing.is_checked(id)) else {
+        return Ok(None);
+    };
+    let Some(published) = check(gctx, id, &entry)?.published() else {
+        return Ok(None);
+    };
+    let signer = signing.policy(gctx)?.display(published.signer());
+    Ok(Some(report::published_by(&signer)))
+}
+
+/// What vendoring leaves out of an archive, whose files these are. `None` where they are not those that were
+/// signed.
+fn left_out_of(mut files: Tree, carrier: &Carrier) -> Option<LeftOut> {
+    let found = files.files().filter(|(path, _)| may_be_left_out(path));
+    let found: LeftOut = found
+        .map(|(path, digest)| (path.to_owned(), *digest))
+        .collect();
+    let is_as_signed = files.take(carrier::NAME) == Some(carrier.digest())
+        && found == *carrier.left_out()
+        && files.finish() == carrier.fields().signature.tree;
+    is_as_signed.then_some(found)
+}
+
+/// Whether the files in an archive, which is left at its beginning, are those that its package carries a
+/// signature of.
+pub(super) fn is_as_carried(id: PackageId, archive: &File, carrier: &Carrier) -> CargoResult<bool> {
+    rewind(archive)?;
+    let limit = unpacked_limit(archive.metadata()?.len());
+    let mut unpacked = GzDecoder::new(BufReader::new(archive));
+    let version = id.version().to_string();
+    let files = tree::of_tar(&mut unpacked, &id.name(), &version, limit);
+    rewind(archive)?;
+    // What nobody could sign, this signature is not of.
+    Ok(files.is_ok_and(|files| left_out_of(files, carrier).is_some()))
+}
+
+/// The bytes of the carrier in the archive of `id`, which is left at its beginning.
+fn found_in(
+    archive: &File,
+    id: PackageId,
+) -> CargoResult<Option<Result<Vec<u8>, carrier::InvalidCarrier>>> {
+    rewind(archive)?;
+    let version = id.version().to_string();
+    let found = carrier::in_crate(BufReader::new(archive), &id.name(), &version);
+    rewind(archive)?;
+    Ok(found)
 }
 
 /// The whole file, which is left at its beginning.

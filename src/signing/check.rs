@@ -8,9 +8,7 @@ use std::sync::Arc;
 use consign_identity::Identity;
 use consign_identity::account;
 use consign_policy::{Choice, Expected, Finding, KeyStanding, Mismatch, Sighting, Verdict};
-use consign_statement::{
-    Claim, PublicKey, RegistryId, Release, SignatureValid, SignedFields, verify,
-};
+use consign_statement::{Claim, PublicKey, RegistryId, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
 use super::cores::on_all_cores;
@@ -18,7 +16,6 @@ use super::entry::{Entry, SharedEntry};
 use super::lookup::Freshness;
 use super::report::{self, Rule};
 use super::signers::{Rules, Serving, registry_argument};
-use super::vendored::says_the_same;
 use crate::core::PackageId;
 use crate::{CargoResult, GlobalContext};
 
@@ -155,15 +152,14 @@ pub(super) fn check<'e>(
 pub(super) fn check_chosen(gctx: &GlobalContext) -> CargoResult<()> {
     let unchecked = gctx.signing.unchecked();
     check_all(gctx, &unchecked, Freshness::AsStored)?;
-    record(gctx, &unchecked, Choice::Named)
+    record(gctx, &unchecked)
 }
 
 /// Records what is new in `entries`, which were checked, where the command may do that: not before all
-/// of them are accepted, and only where it may write a lockfile too.
+/// of them are accepted (so a key that has ended was found to be of something that is not new), and only where it may write a lockfile too.
 pub(super) fn record(
     gctx: &GlobalContext,
     entries: &[(PackageId, SharedEntry)],
-    choice: Choice,
 ) -> CargoResult<()> {
     let invocation = gctx.signing.invocation();
     let may_write = gctx.lock_update_allowed() && !invocation.dry_run && !gctx.signing.only_looks();
@@ -174,7 +170,7 @@ pub(super) fn record(
     for (id, entry) in entries {
         let of = gctx.signing.rules(gctx, id.source_id())?;
         let accepted = entry.finding.get().is_some_and(|finding| {
-            let verdict = Verdict::of(finding, &of.levels(), choice);
+            let verdict = Verdict::of(finding, &of.levels(), Choice::NotNew);
             matches!(verdict, Verdict::Accept | Verdict::AcceptAndSay)
         });
         if !accepted {
@@ -243,7 +239,12 @@ pub(super) fn demand<'e>(
         }
     };
     if !gctx.signing.only_looks() {
-        match Verdict::of(finding, &rules.levels(), Choice::Named) {
+        // What the resolver chose is in `Cargo.lock`, or was found not to be new.
+        let choice = match gctx.signing.chosen(id) {
+            Some(_) => Choice::NotNew,
+            None => Choice::Named,
+        };
+        match Verdict::of(finding, &rules.levels(), choice) {
             Verdict::Accept => {}
             // Of those without a signature, one line tells when the resolver is done.
             Verdict::AcceptAndSay => say(gctx, id, finding)?,
@@ -323,6 +324,7 @@ pub(super) fn say(gctx: &GlobalContext, id: PackageId, finding: &Finding) -> Car
             let warning = report::newcomer(id, newcomer);
             gctx.signing.warn_once(gctx, format!("new: {id}"), warning)
         }
+        Finding::EndedKey { otherwise, .. } => say(gctx, id, otherwise),
         _ => Ok(()),
     }
 }
@@ -342,15 +344,11 @@ fn signature(
     {
         return Some(Err(Mismatch::DoesNotFit(invalid.to_string())));
     }
-    if let Some(manifest) = &entry.manifest
-        && !says_the_same(manifest, entry.entry(), registry)
-    {
-        let how = "its manifest has other dependencies, features or links than its signed entry";
-        return Some(Err(Mismatch::DoesNotFit(how.to_owned())));
-    }
-    Some(
-        Release::from_index(entry.entry())
-            .map_err(Mismatch::from)
-            .and_then(|release| verify(&release, registry, fields).map_err(Mismatch::from)),
-    )
+    Some(entry.release().map_err(Mismatch::from).and_then(|release| {
+        let valid = verify(&release, registry, fields)?;
+        match entry.difference(&release, registry) {
+            None => Ok(valid),
+            Some(how) => Err(Mismatch::DoesNotFit(how)),
+        }
+    }))
 }

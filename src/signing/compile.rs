@@ -9,12 +9,14 @@ use std::hash::{Hash as _, Hasher};
 
 use consign_policy::Level;
 
+use super::SharedEntry;
+use super::carried::{look_at, matters, of_unpacked, says_nothing};
 use super::check::{check_chosen, demand};
 use super::resolve::is_from_registry;
 use super::unpacked::{ensure_as_made, ensure_as_signed};
-use crate::core::Package;
+use crate::CargoResult;
 use crate::core::compiler::{BuildContext, Unit};
-use crate::{CargoResult, GlobalContext};
+use crate::core::{Package, PackageId};
 
 /// A package that may be compiled: path dependencies are the user's own and git dependencies nobody
 /// signs for; of those from registries, one that this very command made, one without a signature where
@@ -45,13 +47,13 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
         ensure_as_made(package, &tree)?;
         return Ok(Accepted(()));
     }
-    everything_chosen_is_accepted(bcx.gctx)?;
-    let entry = bcx.gctx.signing.chosen(id);
+    everything_chosen_is_accepted(bcx)?;
+    let entry = known(bcx, package)?;
     let signature = demand(bcx.gctx, id, entry.as_ref())?;
     if let (Some(entry), Some(signature)) = (&entry, signature)
         && entry.unpacked.get().is_none()
     {
-        ensure_as_signed(bcx, package, signature, &entry.left_out)?;
+        ensure_as_signed(bcx, package, signature, entry)?;
         // Another unit of the same package need not ask again.
         let _ = entry.unpacked.set(());
     }
@@ -62,16 +64,64 @@ pub fn compiles(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Ac
 ///
 /// What is not compiled, on this platform or this time, had its say all the same: its dependencies turn
 /// on features of what is.
-fn everything_chosen_is_accepted(gctx: &GlobalContext) -> CargoResult<()> {
+fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> {
+    let gctx = bcx.gctx;
     if gctx.signing.is_all_accepted() {
         return Ok(());
     }
+    look_at_unpacked(bcx)?;
+    look_at(gctx, &bcx.packages, &unknown(bcx)?)?;
     check_chosen(gctx)?;
+    for id in bcx.packages.package_ids() {
+        if gctx.signing.carried.is_undecided(id) && gctx.signing.carried.is_unsigned(id) {
+            demand(gctx, id, None)?;
+        }
+    }
     for (id, entry) in gctx.signing.all_chosen() {
         demand(gctx, id, Some(&entry))?;
     }
     gctx.signing.all_is_accepted();
     Ok(())
+}
+
+/// Finds what the packages at hand carry, all at once: so their keys are asked for side by side.
+fn look_at_unpacked(bcx: &BuildContext<'_, '_>) -> CargoResult<()> {
+    for package in bcx.packages.packages() {
+        if bcx.gctx.signing.may_be_found_out(package.package_id()) {
+            known(bcx, package)?;
+        }
+    }
+    Ok(())
+}
+
+/// What was chosen, is not at hand, and may carry a signature that the answer of policy depends on.
+fn unknown(bcx: &BuildContext<'_, '_>) -> CargoResult<Vec<PackageId>> {
+    let signing = &bcx.gctx.signing;
+    let mut unknown = Vec::new();
+    for id in bcx.packages.package_ids() {
+        if signing.may_be_found_out(id) && matters(bcx.gctx, id)? {
+            unknown.push(id);
+        }
+    }
+    unknown.sort_unstable();
+    Ok(unknown)
+}
+
+/// What is known of the signature of `package`: by its entry in the index, or by what it carries.
+fn known(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Option<SharedEntry>> {
+    let id = package.package_id();
+    let signing = &bcx.gctx.signing;
+    match signing.chosen(id) {
+        Some(entry) if !says_nothing(&entry) => Ok(Some(entry)),
+        _ if signing.carried.is_unsigned(id) => Ok(None),
+        _ => {
+            let mut sources = bcx.packages.sources_mut();
+            match sources.get_mut(id.source_id()) {
+                Some(source) => of_unpacked(bcx.gctx, source, package),
+                None => Ok(None),
+            }
+        }
+    }
 }
 
 /// Adds the signed files of `package` to what its compiled units are known by, where signatures are
@@ -83,17 +133,19 @@ pub fn fingerprint(
     hasher: &mut impl Hasher,
 ) -> CargoResult<()> {
     let id = package.package_id();
-    if let Some(entry) = bcx.gctx.signing.chosen(id)
-        && bcx
-            .gctx
-            .signing
-            .rules(bcx.gctx, id.source_id())?
-            .unsigned
-            .level
-            == Level::Deny
-        && let Some(fields) = entry.fields()
+    let signing = &bcx.gctx.signing;
+    if !is_from_registry(id)
+        || signing.rules(bcx.gctx, id.source_id())?.unsigned.level != Level::Deny
     {
-        fields.signature.tree.hash(hasher);
+        return Ok(());
+    }
+    let entry = signing.chosen(id);
+    match entry.as_ref().filter(|entry| entry.carrier().is_none()) {
+        Some(entry) if let Some(fields) = entry.fields() => {
+            fields.signature.tree.hash(hasher);
+        }
+        // What it carries need not be read for this: it is in the archive that has this checksum.
+        _ => ("carried", package.summary().checksum()).hash(hasher),
     }
     Ok(())
 }

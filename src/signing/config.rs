@@ -27,6 +27,7 @@
 //! [signing.registries.corp]        # per registry; crates.io as `crates-io`
 //! unsigned = "deny"                # and new-signer, new-key
 //! identity = "corp:mona"           # who publishes there
+//! key = "9C0B3F21"                 # and with which key
 //! ```
 //!
 //! A key that is not known is an error: a misspelt setting would protect nobody.
@@ -205,39 +206,61 @@ impl Policy {
     /// Who publishes to `registry` from here, where it is configured: by the first place that says
     /// so, of the registry or else of all.
     pub(super) fn identity(&self, registry: Option<&RegistryId>) -> CargoResult<Option<Identity>> {
+        let found = self.publishers(
+            "identity",
+            registry,
+            |place| &place.publishers,
+            |place| place.identity.as_deref(),
+        )?;
+        let parsed = found.map(|(setting, place, text)| {
+            let context = || format!("invalid `{setting}` in {}", place.origin);
+            text.parse().with_context(context)
+        });
+        parsed.transpose()
+    }
+
+    /// The setting that says which key signs what is published to `registry`, and what it says: the
+    /// fingerprint, or its end.
+    pub(super) fn key(&self, registry: Option<&RegistryId>) -> CargoResult<Option<(String, &str)>> {
+        let found = self.publishers(
+            "key",
+            registry,
+            |place| &place.publishers_keys,
+            |place| place.key.as_deref(),
+        )?;
+        Ok(found.map(|(setting, _, text)| (setting, text)))
+    }
+
+    /// What the first place says that says anything of a setting: of `registry`, or else of all.
+    fn publishers<'p>(
+        &'p self,
+        name: &str,
+        registry: Option<&RegistryId>,
+        by_registry: impl Fn(&'p Place) -> &'p BTreeMap<String, String>,
+        of_all: impl Fn(&'p Place) -> Option<&'p str>,
+    ) -> CargoResult<Option<(String, &'p Place, &'p str)>> {
         for place in &self.user {
-            let mut named = place.publishers.iter().filter(|(name, _)| {
+            let mut named = by_registry(place).iter().filter(|(name, _)| {
                 let named = self.named.get(*name);
                 named.is_some_and(|n| registry.is_some_and(|registry| n.user.contains(registry)))
             });
-            let found = match (named.next(), named.next(), &place.identity) {
+            match (named.next(), named.next(), of_all(place)) {
                 (Some((one, first)), Some((other, second)), _) if first != second => bail!(
-                    "`signing.registries.{one}.identity` and `signing.registries.{other}.identity` \
+                    "`signing.registries.{one}.{name}` and `signing.registries.{other}.{name}` \
                      in {} differ, and `{one}` and `{other}` are the same registry",
                     place.origin
                 ),
-                (Some((name, identity)), _, _) => {
-                    Some((format!("signing.registries.{name}.identity"), identity))
+                (Some((registry, text)), _, _) => {
+                    let setting = format!("signing.registries.{registry}.{name}");
+                    return Ok(Some((setting, place, text)));
                 }
-                (None, _, Some(identity)) => Some(("signing.identity".to_owned(), identity)),
-                (None, _, None) => None,
-            };
-            if let Some((setting, text)) = found {
-                let context = || format!("invalid `{setting}` in {}", place.origin);
-                return text.parse().map(Some).with_context(context);
+                (None, _, Some(text)) => {
+                    return Ok(Some((format!("signing.{name}"), place, text)));
+                }
+                (None, _, None) => {}
             }
         }
         Ok(None)
-    }
-
-    /// Whether who publishes may depend on the registry.
-    pub(super) fn has_publishers(&self) -> bool {
-        self.user.iter().any(|place| !place.publishers.is_empty())
-    }
-
-    /// The fingerprint, or its end, of the key that signs.
-    pub(super) fn key(&self) -> Option<&str> {
-        self.user.iter().find_map(|place| place.key.as_deref())
     }
 
     /// The program that prints the passphrase of a key, with its arguments.
@@ -275,6 +298,7 @@ impl Policy {
         let places = self.user.iter().chain(&self.project);
         let names = places.flat_map(|place| {
             let names = place.registries.keys().chain(place.publishers.keys());
+            let names = names.chain(place.publishers_keys.keys());
             names.map(move |name| (place, name))
         });
         let names: BTreeMap<&String, &Place> = names.map(|(place, name)| (name, place)).collect();

@@ -16,6 +16,7 @@ use consign_statement::vendored::LeftOut;
 use consign_statement::{Digest, PublicKey, RegistryId};
 
 use super::archive::tree_of;
+use super::carried::CarriedOnes;
 use super::config::Policy;
 use super::entry::SharedEntry;
 use super::invocation::Invocation;
@@ -72,6 +73,12 @@ pub struct Signing {
     said: Mutex<HashSet<String>>,
     /// The user's own keys that were opened, so that no passphrase is asked for twice.
     opened: Mutex<Vec<Arc<SecretKey>>>,
+    /// Whether this command publishes, and signs what it packages.
+    publishing: AtomicBool,
+    /// When what it publishes was signed.
+    pub(super) signed_at: OnceLock<u64>,
+    /// What is known of packages that may carry their signature.
+    pub(super) carried: CarriedOnes,
     pub(super) answers: Answers,
 }
 
@@ -141,6 +148,16 @@ impl Signing {
         !self.cleaned.swap(true, Ordering::Relaxed)
     }
 
+    /// This command publishes what it packages.
+    pub(super) fn publishes(&self) {
+        self.publishing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this command publishes what it packages.
+    pub(super) fn is_publishing(&self) -> bool {
+        self.publishing.load(Ordering::Relaxed)
+    }
+
     /// Whether `--require-signatures` was given.
     pub(super) fn is_flag_given(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
@@ -191,7 +208,8 @@ impl Signing {
             .map(|original| id.with_source_id(original))
             .collect();
         let chosen = lock(&self.chosen);
-        let is_chosen = |id: &&PackageId| chosen.contains_key(*id);
+        let is_chosen =
+            |id: &&PackageId| chosen.contains_key(*id) || self.carried.is_undecided(**id);
         let is_signed_for = |id: &&PackageId| registry_id(id.source_id()).ok().as_ref() == claim;
         let fits = all.iter().find(is_chosen);
         let fits = fits.or_else(|| all.iter().find(|id| claim.is_some() && is_signed_for(id)));
@@ -266,7 +284,18 @@ impl Signing {
 
     pub(super) fn choose(&self, id: PackageId, entry: &SharedEntry) {
         self.all_accepted.store(false, Ordering::Relaxed);
-        lock(&self.chosen).insert(id, SharedEntry::clone(entry));
+        let mut chosen = lock(&self.chosen);
+        // What a package carries is found but where its index entry says nothing.
+        if entry.carrier().is_some() || chosen.get(&id).is_none_or(|e| e.carrier().is_none()) {
+            chosen.insert(id, SharedEntry::clone(entry));
+        }
+    }
+
+    /// The resolver chose `id`, whose entry says nothing of a signature.
+    pub(super) fn choose_undecided(&self, id: PackageId) {
+        if self.carried.note_undecided(id) {
+            self.all_accepted.store(false, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn chosen(&self, id: PackageId) -> Option<SharedEntry> {

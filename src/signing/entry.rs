@@ -9,26 +9,35 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use cargo_util_schemas::index::{IndexPackage, RegistryDependency};
 use consign_policy::Finding;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Claim, Malformed, SignedFields, index};
+use consign_statement::{
+    Carrier, Claim, Digest, InvalidRelease, Malformed, RegistryId, Release, SignedFields, index,
+};
 
+use super::carried::told_by;
 use crate::core::Summary;
 
-/// An index entry that may say something of a signature.
+/// An index entry that may say something of a signature; or what takes its place: the entry that a vendored
+/// folder kept, or what a package carries.
 #[derive(Debug)]
 pub struct Entry {
     /// The line; empty where the rest was not made of one.
     line: Box<[u8]>,
     claim: OnceLock<Result<Claim, Malformed>>,
     entry: OnceLock<index::Entry<'static>>,
-    /// In a vendored folder, what cargo made of the manifest, by which it goes there.
-    pub(super) manifest: Option<Summary>,
+    /// What a package carries, where it has no entry with a signature.
+    carrier: Option<Carrier>,
+    /// What cargo goes by, where that is not the entry.
+    told: Option<Told>,
     /// The files that a vendored folder lacks of those that were signed; elsewhere there are none.
     pub(super) left_out: LeftOut,
+    /// The vendored folder that it is of.
+    pub(super) folder: Option<PathBuf>,
     /// What was found of it. An entry is checked once.
     pub(super) finding: OnceLock<Finding>,
     /// Set once its unpacked files were found to be those that were signed.
@@ -42,8 +51,10 @@ impl Entry {
             line: line.into(),
             claim: OnceLock::new(),
             entry: OnceLock::new(),
-            manifest: None,
+            carrier: None,
+            told: None,
             left_out: LeftOut::new(),
+            folder: None,
             finding: OnceLock::new(),
             unpacked: OnceLock::new(),
         }
@@ -58,11 +69,65 @@ impl Entry {
         }
     }
 
+    /// One of which nothing is known but the claim.
+    pub(super) fn unreadable(claim: Result<Claim, Malformed>) -> Entry {
+        Entry::new(claim, index::Entry::default())
+    }
+
+    /// What the package of this summary carries.
+    pub(super) fn carried(carrier: Carrier, summary: Summary) -> Entry {
+        let claim = Claim::Signed(carrier.fields().clone());
+        Entry {
+            carrier: Some(carrier),
+            told: Some(Told::ByIndex(summary)),
+            ..Entry::unreadable(Ok(claim))
+        }
+    }
+
     /// The same, of a vendored folder.
     pub(super) fn vendored(mut self, manifest: Summary, left_out: LeftOut) -> Entry {
-        self.manifest = Some(manifest);
+        self.told = Some(Told::ByManifest(manifest));
         self.left_out = left_out;
         self
+    }
+
+    /// What the package carries, where that is what this is.
+    pub(super) fn carrier(&self) -> Option<&Carrier> {
+        self.carrier.as_ref()
+    }
+
+    /// The digest of the file that carries the signature, which is in no tree.
+    pub(super) fn carrier_digest(&self) -> Option<Digest> {
+        self.carrier.as_ref().map(Carrier::digest)
+    }
+
+    /// The release that is signed for, if it is.
+    pub(super) fn release(&self) -> Result<Release, InvalidRelease> {
+        match &self.carrier {
+            Some(carrier) => Ok(carrier.release().clone()),
+            None => Release::from_index(self.entry()),
+        }
+    }
+
+    /// In what that which cargo goes by differs from what was signed as `release`, in a phrase.
+    pub(super) fn difference(&self, release: &Release, registry: &RegistryId) -> Option<String> {
+        let told = self.told.as_ref()?;
+        let (summary, what) = match told {
+            Told::ByIndex(summary) => (summary, "its index entry"),
+            Told::ByManifest(summary) => (summary, "its manifest"),
+        };
+        // No publish request says it, so that nobody can have signed it.
+        let mut deps = summary.dependencies().iter();
+        if matches!(told, Told::ByIndex(_)) && deps.any(|dep| dep.is_public()) {
+            return Some(format!("{what} marks a dependency as public"));
+        }
+        match Release::from_index_unpackaged(&told_by(summary)) {
+            Err(invalid) => Some(format!("{what} cannot be signed: {invalid}")),
+            Ok(told) => {
+                let difference = release.difference(&told, registry)?;
+                Some(format!("{what} has {difference} than what was signed"))
+            }
+        }
     }
 
     /// What it says of a signature.
@@ -90,6 +155,15 @@ impl Entry {
             )
         })
     }
+}
+
+/// What cargo resolves by.
+#[derive(Debug)]
+enum Told {
+    /// The summary of the index entry.
+    ByIndex(Summary),
+    /// What cargo made of the manifest in a vendored folder.
+    ByManifest(Summary),
 }
 
 /// An [`Entry`] that travels with every copy of a summary.

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use consign_statement::Digest;
 use consign_statement::tree::Tree;
 use consign_statement::vendored::LeftOut;
+use consign_statement::{Digest, carrier};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
@@ -23,8 +23,8 @@ pub(super) const CHECKSUMS: &str = ".cargo-checksum.json";
 pub(super) struct Files {
     /// What is found under each name; `None` for what is neither a regular file nor a directory.
     found: BTreeMap<String, Option<Digest>>,
-    /// The digest over them; `None` where a package that holds such files cannot be signed.
-    tree: Option<Digest>,
+    /// The same as a tree; `None` where a package that holds such files cannot be signed.
+    tree: Option<Tree>,
 }
 
 impl Files {
@@ -74,7 +74,6 @@ impl Files {
             }
         }
         found.extend(others.iter().map(|name| (shown(name), None)));
-        let tree = tree.map(Tree::finish);
         Ok(Files { found, tree })
     }
 
@@ -94,9 +93,16 @@ impl Files {
         Some(Files { found, tree: None })
     }
 
-    /// Whether they are those of a package that was signed with this tree.
-    pub(super) fn are(&self, tree: &Digest) -> bool {
-        self.tree.as_ref() == Some(tree)
+    /// Whether they are those of a package that was signed with this tree. Where the package carries its
+    /// signature itself, that file is not in the tree, and has to have the digest `carrier`.
+    pub(super) fn are(&self, tree: &Digest, carrier: Option<Digest>) -> bool {
+        let Some(mut found) = self.tree.clone() else {
+            return false;
+        };
+        if carrier.is_some() && found.take(carrier::NAME) != carrier {
+            return false;
+        }
+        found.finish() == *tree
     }
 
     pub(super) fn names(&self) -> Vec<String> {

@@ -13,14 +13,18 @@
 //!
 //! - here: where keys are kept, how one gets there, and which one a command means;
 //! - `choose`: which of them signs;
+//! - [`agent`]: keys that are not here, but in an agent;
 //! - [`environment`]: the key in an environment variable;
+//! - `decision`: whether the user wants to sign at all;
 //! - `passphrase`: where the passphrase of a key comes from;
 //! - `end`: keys are retired and revoked;
 //! - `account`: keys are published at a provider, and withdrawn there;
 //! - `token`: by what right.
 
 mod account;
+pub mod agent;
 mod choose;
+mod decision;
 mod end;
 pub(super) mod environment;
 mod passphrase;
@@ -41,9 +45,13 @@ use super::private_file;
 pub(super) use super::private_file::write as write_new_version;
 use crate::{CargoResult, GlobalContext};
 
-pub use self::account::{ByHand, How, Outcome, by_hand, publish, withdraw};
-pub(super) use self::choose::{Signer, any, signer};
+pub use self::account::{
+    ByHand, How, Outcome, by_hand, publish, publish_in_agent, withdraw, withdraw_in_agent,
+};
+pub use self::agent::{AgentKeyOf, in_agent};
+pub(super) use self::choose::{Signer, signer};
 pub use self::choose::{Which, choose, signing};
+pub use self::decision::{configured, is_undecided, remember_no};
 pub use self::end::{End, end};
 pub use self::passphrase::{Passphrase, new_passphrase};
 
@@ -112,14 +120,21 @@ impl OwnKeyOf {
     }
 }
 
+/// An error where there can be no such identity, or nobody knows its provider.
+pub fn check(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
+    provider(gctx, identity).map(|_| ())
+}
+
+/// The stored key of `identity` that signs, if there is one; the first of several.
+pub fn of(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<OwnKeyOf>> {
+    let mut stored = read_all(gctx)?.into_iter();
+    Ok(stored.find(|of| of.identity == *identity && matches!(of.life(), Ok(Life::Signs(_)))))
+}
+
 /// An error where no key can be made for `identity`: because there is one that signs.
 pub fn may_be_created(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
-    provider(gctx, identity)?;
-    let stored = read_all(gctx)?;
-    if let Some(found) = stored
-        .iter()
-        .find(|of| of.identity == *identity && matches!(of.life(), Ok(Life::Signs(_))))
-    {
+    check(gctx, identity)?;
+    if let Some(found) = of(gctx, identity)? {
         bail!(
             "there is a key for `{identity}` already, with the fingerprint {}\n\n\
              help: `cargo key show {identity}` prints its public half, and `cargo key retire {identity}` \
@@ -204,6 +219,7 @@ fn store(
         .join(identity.user())
         .join(format!("{}.asc", key.fingerprint()));
     private_file::write(&path, armored.as_bytes()).context("failed to store the signing key")?;
+    decision::forget_no(gctx)?;
     Ok(OwnKeyOf {
         identity: identity.clone(),
         key,

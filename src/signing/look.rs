@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use consign_policy::{Choice, Finding, Verdict};
 
+use super::carried::{look_at, may_carry, packages, says_nothing};
 use super::check::{check_all, rule, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
@@ -39,7 +40,8 @@ pub struct Looked {
 impl Looked {
     /// What follows in a build.
     pub fn verdict(&self) -> Verdict {
-        Verdict::of(&self.finding, &self.rules.levels(), Choice::Named)
+        // What `Cargo.lock` names was accepted before.
+        Verdict::of(&self.finding, &self.rules.levels(), Choice::NotNew)
     }
 
     /// What is wrong with it, as the rest of a sentence that begins with its name, and what can be done.
@@ -97,25 +99,32 @@ pub fn look(
     }
 
     let mut entries = Vec::new();
-    let mut packages = Vec::new();
+    let mut found = Vec::new();
     let mut others = Vec::new();
-    let ids = resolved.iter().filter(|id| wanted(*id));
+    let ids: Vec<_> = resolved.iter().filter(|id| wanted(*id)).collect();
+    // What the index says nothing of may carry its signature.
+    let silent = ids.iter().copied();
+    let silent: Vec<_> = silent
+        .filter(|id| may_carry(resolved.summary(*id)))
+        .collect();
+    look_at(gctx, &packages(gctx, &silent)?, &silent)?;
     for id in ids {
         if !is_from_registry(id) {
             others.push(id);
             continue;
         }
-        let entry = resolved.summary(id).signed().cloned();
+        let carried = gctx.signing.chosen(id).filter(|entry| !says_nothing(entry));
+        let entry = carried.or_else(|| resolved.summary(id).signed().cloned());
         entries.extend(entry.clone().map(|entry| (id, entry)));
         let cksum = previous.checksums().get(&id).cloned().flatten();
-        packages.push((id, entry, cksum));
+        found.push((id, entry, cksum));
     }
     let freshness = match refresh {
         true => Freshness::Anew,
         false => Freshness::AsStored,
     };
     check_all(gctx, &entries, freshness)?;
-    let packages = packages.into_iter().map(|(id, entry, cksum)| {
+    let packages = found.into_iter().map(|(id, entry, cksum)| {
         let rules = gctx.signing.rules(gctx, id.source_id())?;
         let finding = match &entry {
             Some(entry) => entry

@@ -10,14 +10,17 @@
 //!   locked build asks nobody. The host is told what it answered then, and need not say it again;
 //! - never of a host that did not answer in this command.
 //!
-//! Whose number an account has is asked apart from that, and more seldom: see [`accounts`].
+//! Where an identity that is known, by these answers or by a signers file, shows a key that is not, its
+//! provider is also asked for the number of the account, which must be the one that is recorded. Before that
+//! nothing of the new key is remembered.
+//!
 //!
 //! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
-//! command, in [`memory`]. The network is [`net`](super::net)'s.
+//! command, in [`memory`] and [`numbers`]. The network is [`net`](super::net)'s.
 
-mod accounts;
 mod known;
 mod memory;
+pub(super) mod numbers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
@@ -28,9 +31,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::account::AccountAnswer;
+use consign_identity::account::{self, AccountAnswer, AccountNumber, Standing};
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
-use consign_identity::provider::{Location, Question, When};
+use consign_identity::forge::Forge;
+use consign_identity::provider::{Location, Provider, Question, When};
 use consign_identity::transport::{Headers, Method, Request, Response};
 use consign_policy::{KeyAnswer, Unanswered};
 use consign_statement::{PublicKey, SignedFields};
@@ -101,22 +105,37 @@ impl Answers {
         let state = &mut *lock(&self.0);
         for identity in keys.keys().copied() {
             if !state.known.contains_key(identity) {
-                let known = know(gctx, policy, identity);
+                let known = know(gctx, policy, identity)?;
                 state.known.insert(identity.clone(), known);
             }
         }
-        let mut asking = Asking {
-            gctx,
-            keys,
-            freshness,
-            max_age: policy.max_key_age(),
-            now: unix_now()?,
-            deadline: Instant::now() + TIME_LIMIT.saturating_sub(state.waited),
-            waiting: VecDeque::new(),
-            state,
-        };
+        let mut asking = Asking::new(gctx, policy, keys, freshness, state)?;
         asking.ask()?;
+        asking.ask_for_numbers()?;
         asking.say_what_is_old()
+    }
+
+    /// Makes sure that [`account`](Self::account) has an answer for each of `identities` whose provider
+    /// has numbers.
+    pub(super) fn fetch_accounts(
+        &self,
+        gctx: &GlobalContext,
+        identities: &[&Identity],
+    ) -> CargoResult<()> {
+        let policy = gctx.signing.policy(gctx)?;
+        let state = &mut *lock(&self.0);
+        let mut asking = Asking::new(gctx, policy, BTreeMap::new(), Freshness::AsStored, state)?;
+        for identity in identities {
+            if let Some(provider) = provider(gctx, identity)? {
+                asking.number(provider, identity)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was answered about an account; `None` where nobody was asked, or its provider has no numbers.
+    pub(super) fn account(&self, identity: &Identity) -> Option<AccountAnswer> {
+        lock(&self.0).accounts.get(identity).cloned()
     }
 
     /// Whether what `identity` last answered, in whatever command, was without this key.
@@ -128,9 +147,14 @@ impl Answers {
     ) -> CargoResult<bool> {
         let policy = gctx.signing.policy(gctx)?;
         let state = &mut *lock(&self.0);
-        let known = state.known.entry(identity.clone());
-        let known = known.or_insert_with(|| know(gctx, policy, identity));
-        Ok(known.lacks(key))
+        if !state.known.contains_key(identity) {
+            let known = know(gctx, policy, identity)?;
+            state.known.insert(identity.clone(), known);
+        }
+        Ok(state
+            .known
+            .get(identity)
+            .is_some_and(|known| known.lacks(key)))
     }
 
     /// Whether `identity` publishes the key that signed, and whether it counts, by what was
@@ -154,24 +178,29 @@ impl Answers {
 }
 
 /// What is known of an identity before anybody is asked in this command.
-fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> Known {
+fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResult<Known> {
     let Some(provider) = policy.providers().get(identity.provider()) else {
         let name = identity.provider().to_owned();
-        return Known {
-            places: Err(Unanswered::NoProvider(name)),
-        };
+        return Ok(Known::nowhere(Unanswered::NoProvider(name)));
     };
-    let place = |question: Question| Place {
-        remembered: memory::recall(gctx, question.location()),
-        question,
-        asked: Asked::NotYet,
+    let place = |question: Question| {
+        let recorded = memory::recall(gctx, question.location());
+        Place {
+            question,
+            remembered: recorded.clone(),
+            recorded,
+            asked: Asked::NotYet,
+            is_held: false,
+        }
     };
-    Known {
-        places: match provider.questions(identity.user()) {
-            Ok(questions) => Ok(questions.into_iter().map(place).collect()),
-            Err(invalid) => Err(Unanswered::Failed(invalid.to_string())),
+    Ok(match provider.questions(identity.user()) {
+        Ok(questions) => Known {
+            places: Ok(questions.into_iter().map(place).collect()),
+            number: recorded_number(gctx, provider, identity)?,
+            doubt: None,
         },
-    }
+        Err(invalid) => Known::nowhere(Unanswered::Failed(invalid.to_string())),
+    })
 }
 
 /// One round of questions.
@@ -189,6 +218,25 @@ struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
+    fn new(
+        gctx: &'a GlobalContext,
+        policy: &Policy,
+        keys: BTreeMap<&'a Identity, Vec<PublicKey>>,
+        freshness: Freshness,
+        state: &'a mut State,
+    ) -> CargoResult<Asking<'a>> {
+        Ok(Asking {
+            gctx,
+            keys,
+            freshness,
+            max_age: policy.max_key_age(),
+            now: unix_now()?,
+            deadline: Instant::now() + TIME_LIMIT.saturating_sub(state.waited),
+            waiting: VecDeque::new(),
+            state,
+        })
+    }
+
     fn ask(&mut self) -> CargoResult<()> {
         let identities: Vec<&'a Identity> = self.keys.keys().copied().collect();
         for identity in identities {
@@ -333,6 +381,11 @@ impl<'a> Asking<'a> {
         validators: Validators,
     ) -> CargoResult<()> {
         let (gctx, now) = (self.gctx, self.now);
+        // Where there are no numbers, there is nothing to wait for.
+        let has_number = provider(gctx, identity)?
+            .is_some_and(|provider| matches!(provider.account_url(identity.user()), Ok(Some(_))));
+        let known = self.state.known.get(identity);
+        let is_held = has_number && known.is_some_and(|known| known.is_new(&answer));
         let place = self.place(identity, index)?;
         place.asked = match answer {
             Answer::NoAnswer(why) => Asked::Failed(why),
@@ -342,16 +395,123 @@ impl<'a> Asking<'a> {
                 let answer = Cached::new(now, &answer)
                     .context("an answer that says something can be kept")?
                     .with_validators(validators);
-                // Whoever cannot remember asks again: on a disk that cannot be written to, say.
-                if let Err(error) = memory::remember(gctx, place.question.location(), &answer) {
-                    gctx.shell().warn(format!("{error:#}"))?;
-                }
                 place.remembered = Some(answer);
+                place.is_held = is_held;
+                if !is_held {
+                    remember(gctx, place)?;
+                }
                 Asked::Answered
             }
         };
         self.go_on(identity);
         Ok(())
+    }
+
+    /// Finds out whether the identities that show a new key are still who they were, and remembers
+    /// what was answered of their keys where they are.
+    fn ask_for_numbers(&mut self) -> CargoResult<()> {
+        let gctx = self.gctx;
+        let shows_a_new_key = |identity: &&'a Identity| {
+            let known = self.state.known.get(*identity);
+            let mut places = known
+                .and_then(|known| known.places.as_ref().ok())
+                .into_iter()
+                .flatten();
+            places.any(|place| place.is_held)
+        };
+        let identities: Vec<&'a Identity> =
+            self.keys.keys().copied().filter(shows_a_new_key).collect();
+        if identities.is_empty() {
+            return Ok(());
+        }
+        for identity in identities {
+            let Some(provider) = provider(gctx, identity)? else {
+                continue;
+            };
+            let Some(answer) = self.number(provider, identity)? else {
+                continue;
+            };
+            let Some(known) = self.state.known.get_mut(identity) else {
+                continue;
+            };
+            // What an entry claims is compared when it is checked.
+            let standing = account::judge(known.number, None, Some(&answer));
+            if let Standing::Unrecorded(Some(number)) = standing {
+                if let Err(error) = numbers::record(gctx, provider, identity.user(), number) {
+                    gctx.shell().warn(format!("{error:#}"))?;
+                }
+                known.number = Some(number);
+            }
+            for place in known.places.iter_mut().flatten().filter(|p| p.is_held) {
+                place.is_held = false;
+                match standing {
+                    Standing::Same | Standing::Unrecorded(_) => remember(gctx, place)?,
+                    _ => place.without_new_keys(&standing),
+                }
+            }
+            known.doubt = match standing {
+                Standing::Same | Standing::Unrecorded(_) => None,
+                doubt => Some(doubt),
+            };
+        }
+        Ok(())
+    }
+
+    /// What `provider` answers to "which account has this name?", once a command; `None` where it has no
+    /// numbers.
+    fn number(
+        &mut self,
+        provider: &Provider,
+        identity: &Identity,
+    ) -> CargoResult<Option<AccountAnswer>> {
+        let Ok(Some(url)) = provider.account_url(identity.user()) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.state.accounts.get(identity) {
+            return Ok(Some(known.clone()));
+        }
+        let begun = Instant::now();
+        let answer = self.ask_for_number(provider, identity, &url)?;
+        self.state.waited += begun.elapsed();
+        let accounts = &mut self.state.accounts;
+        accounts.insert(identity.clone(), answer.clone());
+        Ok(Some(answer))
+    }
+
+    fn ask_for_number(
+        &mut self,
+        provider: &Provider,
+        identity: &Identity,
+        url: &Url,
+    ) -> CargoResult<AccountAnswer> {
+        let unreachable =
+            |why: &str| AccountAnswer::NoAnswer(NoAnswer::Unreachable(why.to_owned()));
+        if self.gctx.offline_flag().is_some() {
+            return Ok(AccountAnswer::NoAnswer(NoAnswer::Offline));
+        }
+        if let Some(silence) = self.silence(url) {
+            return Ok(AccountAnswer::NoAnswer(silence.why));
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(unreachable("there was no time left to ask"));
+        }
+        let network = Network::new(self.gctx)?;
+        let network = network.within(left);
+        let Some(forge) = Forge::of(provider, &network) else {
+            return Ok(AccountAnswer::NoAnswer(NoAnswer::NoNumbers));
+        };
+        let answer = forge.account(identity.user())?;
+        if let AccountAnswer::NoAnswer(why) = &answer
+            && (is_of_the_host(why) || matches!(why, NoAnswer::Unreachable(_)))
+        {
+            let silence = Silence {
+                no_such_host: false,
+                why: why.clone(),
+            };
+            self.state.silent_hosts.insert(origin(url), silence);
+        }
+        Ok(answer)
     }
 
     /// Puts the next question about `identity` in the queue, if there is one.
@@ -403,6 +563,37 @@ impl<'a> Asking<'a> {
         let place = self.places(identity)?.get_mut(index);
         place.context("a place that is asked is known")
     }
+}
+
+/// The number that is recorded for an account: in a signers file, which people have looked at, or else among
+/// what was answered here before.
+fn recorded_number(
+    gctx: &GlobalContext,
+    provider: &Provider,
+    identity: &Identity,
+) -> CargoResult<Option<AccountNumber>> {
+    let known = gctx.signing.serving(gctx)?.account(identity);
+    match known.and_then(|account| account.number) {
+        Some(number) => Ok(Some(number)),
+        None => numbers::recorded(gctx, provider, identity.user()),
+    }
+}
+
+/// Remembers what a place answered, beyond this command.
+fn remember(gctx: &GlobalContext, place: &Place) -> CargoResult<()> {
+    let Some(answer) = &place.remembered else {
+        return Ok(());
+    };
+    // Whoever cannot remember asks again: on a disk that cannot be written to, say.
+    match memory::remember(gctx, place.question.location(), answer) {
+        Ok(()) => Ok(()),
+        Err(error) => gctx.shell().warn(format!("{error:#}")),
+    }
+}
+
+fn provider<'g>(gctx: &'g GlobalContext, identity: &Identity) -> CargoResult<Option<&'g Provider>> {
+    let providers = gctx.signing.policy(gctx)?.providers();
+    Ok(providers.get(identity.provider()))
 }
 
 /// Whether it is the host that does not answer, and not only to this question.

@@ -22,9 +22,13 @@
 //! | a unit is prepared | [`prepares`] looks at documentation tests | [`compile`] |
 //! | what was compiled is looked for | [`fingerprint`] tells what it was made of | [`compile`] |
 //! | a package is about to be compiled | [`compiles`] makes the proof, [`Accepted`], or says why not | [`compile`], [`unpacked`] |
-//! | a program is about to be run while something is compiled | [`withhold`] takes the secret key from its environment | [`keys`] |
+//! | `[env]` was read | [`withheld`] keeps the secret key from programs that are run while something is compiled | [`keys`] |
 //! | a package is to be published | [`can_sign`] says whether it can be signed | [`publish`] |
+//! | its files are listed | [`may_be_packaged`] keeps the carrier's place free | [`carry`] |
+//! | its archive is made | [`carry()`] puts the signature in | [`carry`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
+//!
+//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries.
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
 //! asks providers and remembers their answers; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
@@ -39,6 +43,8 @@
 mod ahead;
 mod archive;
 mod cache;
+mod carried;
+mod carry;
 mod check;
 mod compile;
 mod config;
@@ -63,12 +69,13 @@ pub mod verify;
 
 pub use archive::{CheckedArchive, Downloaded};
 pub use cache::{clean, remove_links};
+pub use carry::{carry, may_be_packaged};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::{Policy, Setting};
 pub use context::{REQUIRED, Signing};
 pub use entry::{Entry, SharedEntry, attach};
 pub use invocation::Invocation;
-pub use keys::environment::withhold;
+pub use keys::environment::withheld;
 pub use net::Network;
 pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, named, refusal, settle};

@@ -90,8 +90,39 @@ fn patience(timeout: &HttpTimeout) -> Option<Duration> {
 
 impl Transport for Network {
     fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+        self.send_within(request, None)
+    }
+}
+
+/// The network, for requests that may take no longer than what time is left.
+pub(super) struct Within<'n> {
+    network: &'n Network,
+    time: Duration,
+}
+
+impl Transport for Within<'_> {
+    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+        self.network.send_within(request, Some(self.time))
+    }
+}
+
+impl Network {
+    /// The same, for requests that take no longer than `time` each.
+    pub(super) fn within(&self, time: Duration) -> Within<'_> {
+        Within {
+            network: self,
+            time,
+        }
+    }
+
+    fn send_within(
+        &self,
+        request: &Request,
+        time: Option<Duration>,
+    ) -> Result<Response, Unreachable> {
         let send = || -> CargoResult<Result<Response, Failure>> {
             let limit = patience(&HttpTimeout::new(&self.own)?).unwrap_or(TIME_LIMIT);
+            let limit = time.map_or(limit, |time| time.min(limit));
             let (mut easy, received) = self.prepare(request, limit)?;
             // There may be a token in it: cargo's `http.debug` would log what it does not know for one.
             easy.verbose(false)?;

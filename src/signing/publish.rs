@@ -43,15 +43,11 @@ pub struct SignedRequest {
 
 /// Ends the command before anything is packaged where there is a key that cannot be used, or none and
 /// there must be one. A dry run only says the latter.
-pub fn can_sign(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
-    // Who publishes may depend on the registry, which is not known yet.
-    let can_sign = match gctx.signing.policy(gctx)?.has_publishers() {
-        true => keys::any(gctx)?,
-        false => keys::signer(gctx, None)?.is_some(),
-    };
-    match can_sign {
-        true => Ok(()),
-        false => may_be_unsigned(gctx, dry_run),
+pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
+    gctx.signing.publishes();
+    match keys::signer(gctx, Some(&registry_id(registry)?))? {
+        Some(_) => Ok(()),
+        None => may_be_unsigned(gctx, dry_run),
     }
 }
 
@@ -183,12 +179,12 @@ fn signed(
         signer.identity.provider(),
         signer.identity.user(),
         signer.account,
-        signer.key.public_key(),
+        consign_statement::Signer::public_key(&signer.key),
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
-    let time = time(gctx)?;
-    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &*signer.key)?;
+    let time = gctx.signing.signing_time(gctx)?;
+    let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
     consign_statement::verify(&Release::from_index(&line)?, &registry, &fields)
@@ -197,7 +193,7 @@ fn signed(
 }
 
 /// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
-fn time(gctx: &GlobalContext) -> CargoResult<u64> {
+pub(super) fn time(gctx: &GlobalContext) -> CargoResult<u64> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
     match gctx.get_env_os(VARIABLE) {
         Some(_) => {
@@ -209,7 +205,7 @@ fn time(gctx: &GlobalContext) -> CargoResult<u64> {
     }
 }
 
-fn statement_request(request: &NewCrate) -> publish::Request<'_> {
+pub(super) fn statement_request(request: &NewCrate) -> publish::Request<'_> {
     publish::Request {
         name: request.name.as_str().into(),
         vers: request.vers.as_str().into(),

@@ -55,6 +55,15 @@ pub(super) fn reason(finding: &Finding) -> String {
             not_signed(*version),
             people(expected)
         ),
+        Finding::EndedKey { .. } => match finding.published() {
+            Some(published) => format!(
+                "is signed as `{}` with a key that is no longer in use, and could be new: it is not in \
+                 `Cargo.lock`, and no version from it on is signed with a key in use ({})",
+                published.signer(),
+                published.signature().locator().key()
+            ),
+            None => "is signed with a key that is no longer in use, and could be new".to_owned(),
+        },
         Finding::UnknownSigner(newcomer) => newcomer_is(newcomer),
         Finding::WrongSigner(Wrong::Registry { signed_for, in_use }) => {
             format!("is signed for another registry: for `{signed_for}`, not for `{in_use}`")
@@ -73,8 +82,8 @@ pub(super) fn reason(finding: &Finding) -> String {
                 people(expected)
             )
         }
-        Finding::WrongSigner(Wrong::Account { signer, other }) => {
-            format!("is signed as `{signer}`, and {other}")
+        Finding::WrongSigner(Wrong::Account { signer, key, other }) => {
+            format!("is signed as `{signer}` with a key that does not count: {other} ({key})")
         }
         Finding::WithdrawnKey { signer, key, how } => match how {
             Withdrawn::NotPublished => {
@@ -182,6 +191,15 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
             "a signature is good in one registry only; if this is meant to be a mirror of \
              `{signed_for}`, configure it as a replacement of that source"
         ),
+        Finding::EndedKey { .. } => {
+            let owner = match finding.published() {
+                Some(published) => format!("owns `{}`", published.signer()),
+                None => "signed it".to_owned(),
+            };
+            format!(
+                "choose another version, or ask whoever {owner} to publish a newer one with another key"
+            )
+        }
         Finding::WrongSigner(Wrong::Signer { signer, .. }) => format!(
             "ask the authors of `{name}`, not by way of the registry, whether `{signer}` is one of them. \
              If so, accept it with `{allow} {name} {signer} --reason WHY`"
@@ -422,6 +440,15 @@ pub(super) fn unfit_archive(
     )
 }
 
+/// The error for an archive that carries a signature over other files.
+pub(super) fn other_tree(package: impl Display, signer: &Locator) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing `{package}`: the files in its archive are not those that {} signed\n\n\
+         help: do not build it: tell the registry and the package's authors",
+        quoted(signer)
+    )
+}
+
 /// The identity that a locator claims.
 fn quoted(locator: &Locator) -> String {
     format!("`{}:{}`", locator.provider(), locator.user())
@@ -453,6 +480,14 @@ pub(super) fn files_differ(changed: &[String], folder: &Path) -> String {
 pub(super) fn archive_differs(wanted: &str, found: &str, path: &Path) -> String {
     format!(
         "its archive `{}` has the checksum {found}, and should have {wanted}",
+        path.display()
+    )
+}
+
+/// What is wrong with an archive that carries a signature over other files.
+pub(super) fn archive_holds_others(path: &Path) -> String {
+    format!(
+        "the files in its archive `{}` are not those that were signed",
         path.display()
     )
 }
@@ -590,6 +625,40 @@ fn span(time: Duration) -> String {
         1 => format!("1 {name}"),
         n => format!("{n} {name}s"),
     }
+}
+
+/// The error for a file that would lie where the carrier does.
+pub(super) fn reserved_name(file: &str) -> String {
+    format!(
+        "`{file}` cannot be packaged: it is where `cargo publish` puts the signature\n\n\
+         help: remove it; it may have come with a copy of a published package"
+    )
+}
+
+/// The warning for a package with the carrier of another.
+pub(super) fn carrier_of_another(package: impl Display, other: &str) -> String {
+    format!(
+        "`{package}` counts as not signed: what it carries is the signature of `{}`",
+        other.escape_debug()
+    )
+}
+
+/// The warning for packages with carriers that were made for another registry; `package` is the first.
+pub(super) fn carrier_for_another_registry(
+    package: impl Display,
+    signed_for: impl Display,
+    in_use: impl Display,
+) -> String {
+    format!(
+        "`{package}` counts as not signed: what it carries is a signature for another registry, for \
+         `{signed_for}`, not for `{in_use}`\nhelp: if this is meant to be a mirror of `{signed_for}`, \
+         configure it as a replacement of that source"
+    )
+}
+
+/// The reason for which a version is not looked at that may carry a signature.
+pub(super) fn not_tried() -> String {
+    "was not downloaded, after others that carry no signature".to_owned()
 }
 
 /// What follows the name of a package whose publisher was verified.

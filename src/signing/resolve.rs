@@ -9,25 +9,32 @@
 //!    keys asked for. A version that is passed over is taken out of sight, and the resolver starts
 //!    again. Every round takes out at least one, so the rounds end.
 //!
+//! Where the index says nothing of a signature, the package may, and a version is a candidate until that is
+//! known. What the resolver chose of these is downloaded in [`settle`], where policy needs an answer, and
+//! those that carry nothing are no candidates from then on.
+//!
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
 //! in which nothing is to be done checks no signature.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Poll;
 
-use consign_policy::{Choice, Finding, Level, Verdict};
+use consign_policy::{Choice, Finding, Level, Verdict, ended};
 use consign_signers::Line;
 use consign_statement::Claim;
 
-use super::check::{check_all, demand, record, refused, rule, say};
+use super::archive::say_downloaded;
+use super::carried::{check_archives, look_at, matters, may_carry, packages, says_nothing};
+use super::check::{check, check_all, demand, record, refused, rule, say, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
 use super::signers::Rules;
-use crate::core::registry::PackageRegistry;
-use crate::core::{PackageId, Resolve, Summary};
+use crate::core::registry::{PackageRegistry, Registry as _};
+use crate::core::{Dependency, PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
-use crate::sources::source::QueryKind;
+use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
 
 mod updates;
@@ -35,6 +42,9 @@ mod updates;
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
 /// has versions to offer that nobody signed.
 const MAX_ROUNDS: usize = 100;
+/// How many other versions are looked at to find out whether one is new. A registry could otherwise have
+/// any number of signatures checked, and accounts asked about.
+const MAX_WITNESSES: usize = 16;
 
 /// Whether an entry that a source hands on may be a candidate.
 pub fn admits(gctx: &GlobalContext, kind: QueryKind, summary: &IndexSummary) -> bool {
@@ -79,6 +89,11 @@ pub fn refusal(gctx: Option<&GlobalContext>, summary: &Summary) -> String {
             gctx.signing.advise(report::help(&finding, &rule));
             report::not_admitted(&finding, &rule)
         }
+        Some((gctx, WhyNot::NotTried(finding, rules))) => {
+            let rule = rule(gctx, summary.package_id(), &rules);
+            gctx.signing.advise(report::help(&finding, &rule));
+            report::not_tried()
+        }
         Some((_, WhyNot::NoIdentity)) => {
             "comes from a registry whose address cannot be signed".to_owned()
         }
@@ -93,6 +108,8 @@ enum WhyNot {
     PassedOver(String),
     /// By what is seen at a glance, these rules do not accept it.
     Rules(Box<Finding>, Arc<Rules>),
+    /// It may carry a signature, as others that were looked at in vain; what it is without one.
+    NotTried(Box<Finding>, Arc<Rules>),
     /// It comes from a registry that no rule can name.
     NoIdentity,
 }
@@ -122,7 +139,14 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
     if gctx.signing.made(summary).is_some() {
         return None;
     }
-    match Verdict::of(&finding, &rules.levels(), Choice::Free) {
+    let verdict = Verdict::of(&finding, &rules.levels(), Choice::Free);
+    let passes = matches!(verdict, Verdict::Accept | Verdict::AcceptAndSay);
+    // What the index says nothing of is known when the package was looked at.
+    if may_carry(summary) && !gctx.signing.carried.is_unsigned(id) {
+        let is_tried = gctx.signing.carried.is_tried_enough(id);
+        return (is_tried && !passes).then(|| WhyNot::NotTried(Box::new(finding), rules));
+    }
+    match verdict {
         Verdict::Accept | Verdict::AcceptAndSay => None,
         Verdict::PassOver | Verdict::Refuse => Some(WhyNot::Rules(Box::new(finding), rules)),
     }
@@ -163,54 +187,147 @@ pub fn settle<'gctx>(
 ) -> CargoResult<Resolve> {
     for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
+        let unknown = unknown(gctx, previous, &resolved)?;
+        let none_is_refused = look(gctx, &unknown)?;
         let mut at_a_glance_only = Vec::new();
         let mut fresh = Vec::new();
         for id in resolved.iter().filter(|id| is_from_registry(*id)) {
             let summary = resolved.summary(id);
             if let Some(entry) = summary.signed() {
                 gctx.signing.choose(id, entry);
-                if !previous.is_some_and(|previous| previous.contains(&id)) {
-                    fresh.push((id, entry.clone()));
-                }
+            }
+            if !previous.is_some_and(|previous| previous.contains(&id))
+                && let Some(entry) = gctx.signing.chosen(id)
+            {
+                fresh.push((id, entry));
             }
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
-            let accepted_before = summary.signed().is_none() && gctx.signing.chosen(id).is_some();
+            let accepted_before = may_carry(summary)
+                && gctx
+                    .signing
+                    .chosen(id)
+                    .is_some_and(|entry| !says_nothing(&entry));
+            // What `Cargo.lock` names, and may carry a signature, is looked at when it is compiled.
+            let is_known = !may_carry(summary) || gctx.signing.carried.is_unsigned(id);
             let rules = gctx.signing.rules(gctx, id.source_id())?;
-            if !accepted_before && let Some(finding) = at_a_glance(gctx, &rules, summary) {
+            if is_known
+                && !accepted_before
+                && let Some(finding) = at_a_glance(gctx, &rules, summary)
+            {
                 at_a_glance_only.push((summary, finding, rules));
             }
         }
         if gctx.signing.only_looks() {
             return Ok(resolved);
         }
-        if accept(gctx, &fresh)? {
+        if accept(gctx, registry, &fresh)? && none_is_refused {
+            hold_to(gctx, &unknown)?;
             accept_at_a_glance(gctx, &at_a_glance_only)?;
             accept_git(gctx, &resolved)?;
             say_what_was_missed(gctx, &resolved)?;
             updates::say(gctx, previous, registry, &fresh)?;
-            record(gctx, &fresh, Choice::Free)?;
+            record(gctx, &fresh)?;
             return Ok(resolved);
         }
     }
     Err(report::too_many_passed_over(MAX_ROUNDS))
 }
 
-/// Accepts a package that the user named, such as the one to be installed, or says why not.
-pub fn named(gctx: &GlobalContext, summary: &Summary) -> CargoResult<()> {
+/// What the resolver chose and is not known yet, though policy needs an answer.
+fn unknown(
+    gctx: &GlobalContext,
+    previous: Option<&Resolve>,
+    resolved: &Resolve,
+) -> CargoResult<Vec<PackageId>> {
+    let mut unknown = Vec::new();
+    for id in resolved.iter() {
+        let summary = resolved.summary(id);
+        if !may_carry(summary) || gctx.signing.made(summary).is_some() {
+            continue;
+        }
+        gctx.signing.choose_undecided(id);
+        let is_known = previous.is_some_and(|previous| previous.contains(&id))
+            || gctx
+                .signing
+                .chosen(id)
+                .is_some_and(|entry| !says_nothing(&entry));
+        if !is_known && matters(gctx, id)? {
+            unknown.push(id);
+        }
+    }
+    Ok(unknown)
+}
+
+/// Looks at packages that may carry a signature. `false` where one of them has to have one and has none.
+fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
+    let was_unsigned: Vec<_> = unknown
+        .iter()
+        .filter(|id| gctx.signing.carried.is_unsigned(**id))
+        .collect();
+    look_at(gctx, &packages(gctx, unknown)?, unknown)?;
+    let mut none_is_refused = true;
+    for id in unknown {
+        if !gctx.signing.carried.is_unsigned(*id) {
+            continue;
+        }
+        let rules = gctx.signing.rules(gctx, id.source_id())?;
+        let finding = without_entry(gctx, *id, &rules)?;
+        match Verdict::of(&finding, &rules.levels(), Choice::Free) {
+            Verdict::Accept | Verdict::AcceptAndSay => {}
+            // A `[patch]` names it in spite of that.
+            Verdict::PassOver | Verdict::Refuse if was_unsigned.contains(&id) => {
+                return Err(refused(gctx, *id, &finding, &rules));
+            }
+            Verdict::PassOver | Verdict::Refuse => none_is_refused = false,
+        }
+    }
+    Ok(none_is_refused)
+}
+
+/// Checks the archives of packages that are settled upon, and tells of those that were downloaded.
+fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
+    let is_signed = |id: &PackageId| !gctx.signing.carried.is_unsigned(*id);
+    let signed: Vec<_> = unknown.iter().copied().filter(is_signed).collect();
+    check_archives(gctx, &packages(gctx, &signed)?, &signed)?;
+    say_downloaded(gctx, unknown)
+}
+
+/// Accepts a package that the user named, such as the one to be installed, which `source` has, or says
+/// why not.
+pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -> CargoResult<()> {
     let id = summary.package_id();
-    if is_from_registry(id) {
+    // What may carry a signature is looked at when it is downloaded.
+    if is_from_registry(id) && !may_carry(summary) {
+        if let Some(entry) = summary.signed()
+            && let Finding::EndedKey { .. } = check(gctx, id, entry)?
+        {
+            let all = Dependency::parse(id.name(), None, id.source_id())?;
+            let versions = loop {
+                match source.query_vec(&all, QueryKind::RejectedVersions) {
+                    Poll::Ready(versions) => break versions?,
+                    Poll::Pending => source.block_until_ready()?,
+                }
+            };
+            if is_not_new(gctx, id, entry, versions)? {
+                gctx.signing.choose(id, entry);
+            }
+        }
         demand(gctx, id, summary.signed())?;
         if let Some(entry) = summary.signed() {
             gctx.signing.choose(id, entry);
-            record(gctx, &[(id, entry.clone())], Choice::Named)?;
+            record(gctx, &[(id, entry.clone())])?;
         }
     }
     Ok(())
 }
 
 /// Checks what was newly chosen. `false` where a version of it was passed over.
-fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResult<bool> {
+fn accept(
+    gctx: &GlobalContext,
+    registry: &mut PackageRegistry<'_>,
+    fresh: &[(PackageId, SharedEntry)],
+) -> CargoResult<bool> {
     check_all(gctx, fresh, Freshness::Resolving)?;
 
     let mut passed_over = Vec::new();
@@ -218,6 +335,19 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         let Some(finding) = entry.finding.get() else {
             continue;
         };
+        if let Finding::EndedKey { .. } = finding {
+            let all = Dependency::parse(id.name(), None, id.source_id())?;
+            let versions = loop {
+                match registry.query_vec(&all, QueryKind::RejectedVersions) {
+                    Poll::Ready(versions) => break versions?,
+                    Poll::Pending => registry.block_until_ready()?,
+                }
+            };
+            if is_not_new(gctx, *id, entry, versions)? {
+                say(gctx, *id, finding)?;
+                continue;
+            }
+        }
         let rules = gctx.signing.rules(gctx, id.source_id())?;
         match Verdict::of(finding, &rules.levels(), Choice::Free) {
             Verdict::Accept => {}
@@ -230,9 +360,7 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         let rule = rule(gctx, *id, rules);
         let warning = report::passed_over(id, finding, &rule);
         let reason = report::not_admitted(finding, &rule);
-        if let Finding::WithdrawnKey { signer, key, how } = finding
-            && how.whatever_it_signed()
-        {
+        if let Some((signer, key)) = finding.disowned() {
             gctx.signing.pass_over_key(signer, key, reason.clone());
         }
         if !gctx.signing.pass_over(*id, reason) {
@@ -242,6 +370,48 @@ fn accept(gctx: &GlobalContext, fresh: &[(PackageId, SharedEntry)]) -> CargoResu
         gctx.shell().warn(warning)?;
     }
     Ok(passed_over.is_empty())
+}
+
+/// Whether the version `id`, which is not in `Cargo.lock`, is known not to be new: one of `versions` of
+/// the package is not below it, and signed with a key in use.
+fn is_not_new(
+    gctx: &GlobalContext,
+    id: PackageId,
+    entry: &SharedEntry,
+    versions: Vec<IndexSummary>,
+) -> CargoResult<bool> {
+    let signed_with = |entry: &SharedEntry| Some(*entry.fields()?.locator.key());
+    let ended_key = signed_with(entry);
+    let mut witnesses: Vec<(PackageId, SharedEntry)> = versions
+        .iter()
+        .map(IndexSummary::as_summary)
+        .filter(|other| other.source_id() == id.source_id() && other.name() == id.name())
+        .filter(|other| ended::is_not_new(id.version(), [other.version()]))
+        .filter_map(|other| Some((other.package_id(), SharedEntry::clone(other.signed()?))))
+        .filter(
+            |(_, other)| !matches!(signed_with(other), key if key.is_none() || key == ended_key),
+        )
+        .collect();
+    witnesses.sort_by(|(one, _), (other, _)| other.version().cmp(one.version()));
+    witnesses.truncate(MAX_WITNESSES);
+    check_all(gctx, &witnesses, Freshness::Resolving)?;
+    let levels = gctx.signing.rules(gctx, id.source_id())?.levels();
+    let signer = |entry: &SharedEntry| Some(entry.finding.get()?.published()?.signer().clone());
+    let owner = signer(entry);
+    // Of a newcomer nobody knows whether he signs this package, but that he is who signed the other version.
+    let counts = |other: &SharedEntry| match other.finding.get() {
+        Some(Finding::Verified(_)) => true,
+        Some(newcomer @ Finding::UnknownSigner(_)) => {
+            let verdict = Verdict::of(newcomer, &levels, Choice::Free);
+            matches!(verdict, Verdict::Accept | Verdict::AcceptAndSay) && signer(other) == owner
+        }
+        _ => false,
+    };
+    let in_use = witnesses.iter().filter(|(_, entry)| counts(entry));
+    Ok(ended::is_not_new(
+        id.version(),
+        in_use.map(|(id, _)| id.version()),
+    ))
 }
 
 /// Accepts what was chosen without a signature, or says why not: with one line for all of it where that is

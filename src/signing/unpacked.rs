@@ -21,6 +21,7 @@ use anyhow::{Context as _, bail};
 use consign_statement::vendored::LeftOut;
 use consign_statement::{Digest, SignatureValid};
 
+use super::entry::Entry;
 use super::files::Files;
 use super::report;
 use crate::CargoResult;
@@ -46,14 +47,16 @@ const STEERING_IN_CACHE: [&str; 2] = [".git", "Cargo.toml"];
 /// What cargo reads of a package before anything of it is compiled.
 const READ_BEFORE: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
-/// Makes sure that the unpacked files of `package` are those that `signature` covers; `left_out` are
-/// files that a vendored folder may lack.
+/// Makes sure that the unpacked files of `package`, whose entry is `entry`, are those that `signature`
+/// covers.
 pub(super) fn ensure_as_signed(
     bcx: &BuildContext<'_, '_>,
     package: &Package,
     signature: &SignatureValid,
-    left_out: &LeftOut,
+    entry: &Entry,
 ) -> CargoResult<()> {
+    let left_out = &entry.left_out;
+    let carrier = entry.carrier_digest();
     let root = package.root();
     let id = package.package_id();
     let cache = bcx.gctx.registry_source_path().into_path_unlocked();
@@ -72,7 +75,7 @@ pub(super) fn ensure_as_signed(
     }
 
     let found = Files::read(root, left_out)?;
-    if found.are(signature.tree()) && !is_link {
+    if found.are(signature.tree(), carrier) && !is_link {
         return Ok(());
     }
     if !is_in_cache {
@@ -97,7 +100,7 @@ pub(super) fn ensure_as_signed(
         bail!(report::run_again(id, &found.names(), root));
     };
     let signed = Files::read(root, left_out)?;
-    if !signed.are(signature.tree()) {
+    if !signed.are(signature.tree(), carrier) {
         bail!(report::other_files(id, &signed.names(), root));
     }
     nothing_steers(id, root, top, is_in_cache)?;
@@ -139,7 +142,7 @@ fn nothing_steers(id: PackageId, root: &Path, top: &Path, is_in_cache: bool) -> 
 pub(super) fn ensure_as_made(package: &Package, tree: &Digest) -> CargoResult<()> {
     let root = package.root();
     let found = Files::read(root, &LeftOut::new())?;
-    if !found.are(tree) || root.is_symlink() {
+    if !found.are(tree, None) || root.is_symlink() {
         let id = package.package_id();
         bail!(report::not_as_made(id, root));
     }

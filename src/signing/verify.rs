@@ -13,7 +13,7 @@ use cargo_util_schemas::core::SourceKind;
 use consign_policy::{Finding, Verdict};
 use consign_statement::vendored::LeftOut;
 
-use super::archive::digest;
+use super::archive::{digest, is_as_carried};
 use super::cores::on_all_cores;
 use super::files::Files;
 use super::look::{Locked, Looked};
@@ -101,9 +101,10 @@ impl Row {
     pub fn carried_by(&self) -> Option<&'static str> {
         let entry = self.looked.entry.as_ref()?;
         entry.fields()?;
-        Some(match entry.manifest {
-            Some(_) => "vendored",
-            None => "index",
+        Some(match (entry.carrier(), &entry.folder) {
+            (Some(_), _) => "package",
+            (None, Some(_)) => "vendored",
+            (None, None) => "index",
         })
     }
 
@@ -159,9 +160,11 @@ fn in_folder(looked: &Looked, folder: &Path) -> CargoResult<FilesFound> {
         return Ok(FilesFound::Unsigned);
     };
     let none = LeftOut::new();
-    let left_out = looked.entry.as_ref().map_or(&none, |entry| &entry.left_out);
+    let entry = looked.entry.as_ref();
+    let left_out = entry.map_or(&none, |entry| &entry.left_out);
     let found = Files::read(folder, left_out)?;
-    if found.are(signature.tree()) {
+    let carrier = entry.and_then(|entry| entry.carrier_digest());
+    if found.are(signature.tree(), carrier) {
         return Ok(FilesFound::AsTheyShould);
     }
     let listed = Files::listed(folder).map(|listed| found.differences(&listed));
@@ -171,9 +174,18 @@ fn in_folder(looked: &Looked, folder: &Path) -> CargoResult<FilesFound> {
 
 fn in_archive(looked: &Looked, path: &Path) -> CargoResult<FilesFound> {
     let open = || format!("failed to read `{}`", path.display());
-    let found = digest(&File::open(path).with_context(open)?)?.to_string();
+    let archive = File::open(path).with_context(open)?;
+    let found = digest(&archive)?.to_string();
     let signature = looked.finding.signature();
-    let wanted = signature.map(|signature| signature.cksum().to_string());
+    // Where the package carries its signature, that is of the files in the archive and not of its bytes.
+    if let (Some(_), Some(entry)) = (signature, &looked.entry)
+        && let Some(carrier) = entry.carrier()
+        && !is_as_carried(looked.id, &archive, carrier)?
+    {
+        return Ok(FilesFound::Changed(report::archive_holds_others(path)));
+    }
+    let wanted = signature.and_then(|signature| signature.cksum());
+    let wanted = wanted.map(ToString::to_string);
     Ok(match wanted.or_else(|| looked.cksum.clone()) {
         Some(wanted) if wanted == found => FilesFound::AsTheyShould,
         Some(wanted) => FilesFound::Changed(report::archive_differs(&wanted, &found, path)),

@@ -3,44 +3,67 @@
 use std::fs;
 
 use consign_identity::openpgp::{KeyState, read_public};
-use consign_testbed::{ACCOUNT, ForgeServer, Home, Output, Run, consign, has_terminal};
+use consign_testbed::{
+    ACCOUNT, CHALLENGE, ForgeServer, Home, Output, Run, Software, consign, has_terminal,
+};
 use expect_test::expect;
 use serde_json::json;
 
 use crate::World;
+use crate::imported::Gnupg;
 
 const TOKEN: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
 
 /// A world in which octocat's account is at a forge, with a key that is not published.
-struct AtForge {
-    forge: ForgeServer,
-    home: Home,
-    world: World,
+pub struct AtForge {
+    pub forge: ForgeServer,
+    pub home: Home,
+    pub world: World,
 }
 
 impl AtForge {
     fn new() -> AtForge {
+        let at_forge = AtForge::of(Software::GitHub);
+        at_forge.make_key();
+        at_forge
+    }
+
+    /// The same at a forge of any kind, and without a key.
+    pub fn of(software: Software) -> AtForge {
         let world = World::new();
-        let forge = ForgeServer::start("octocat", TOKEN);
-        let table = format!(
-            "[signing.identities.github]\nhost = \"http://{}\"",
-            forge.host()
-        );
-        let at_forge = AtForge {
-            home: world.sandbox.home("at-forge"),
-            world,
-            forge,
+        let forge = ForgeServer::of(software, "octocat", TOKEN);
+        let home = world.sandbox.home("at-forge");
+        let registry = &world.registry;
+        home.use_registry(registry, Some(&registry.token("octocat")));
+        let at_forge = AtForge { home, world, forge };
+        at_forge.asks_forge(&at_forge.home, software);
+        at_forge
+    }
+
+    /// Has a home know the forge: as `github`, or by what runs there.
+    pub fn asks_forge(&self, home: &Home, software: Software) {
+        let (name, kind) = match software {
+            Software::GitHub => ("github", "github"),
+            Software::GitLab => ("lab", "gitlab"),
+            Software::Forgejo => ("forge", "forgejo"),
         };
-        at_forge.home.add_config(&table);
-        let registry = &at_forge.world.registry;
-        at_forge
-            .home
-            .use_registry(registry, Some(&registry.token("octocat")));
-        at_forge
-            .key(["new", "--sign-as", "github:octocat"])
+        let host = self.forge.host();
+        home.add_config(&format!(
+            "[signing.identities.{name}]\nkind = \"{kind}\"\nhost = \"http://{host}\""
+        ));
+    }
+
+    fn make_key(&self) {
+        self.key(["new", "--sign-as", "github:octocat"])
             .run()
             .succeeded();
-        at_forge
+    }
+
+    /// `cargo ARGS` with the account's token in the environment, which is not shown.
+    pub fn cargo<const N: usize>(&self, args: [&str; N]) -> Run {
+        let run = self.home.cargo(&consign(), self.world.sandbox.path());
+        let run = run.args(args).env("PATH", "/usr/bin:/bin");
+        run.env("GH_TOKEN", TOKEN)
     }
 
     /// `cargo key ARGS`, without a token.
@@ -58,7 +81,7 @@ impl AtForge {
     }
 
     /// The state in which the account publishes its keys.
-    fn published(&self) -> Vec<KeyState> {
+    pub fn published(&self) -> Vec<KeyState> {
         let keys = self.forge.keys();
         let keys = keys
             .iter()
@@ -173,7 +196,7 @@ fn retired_key_takes_the_place_of_the_good_one() {
              Retired signing key [FINGERPRINT] of GitHub user @octocat
             Replaced signing key [FINGERPRINT] of GitHub user @octocat
         note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/settings/keys
-        note: nothing more is signed with it, and a build that sees that it is retired refuses what it signed: publish that again with another key
+        note: nothing more is signed with it; what it signed stays good where `Cargo.lock` names it, and elsewhere as soon as the package has a later version that is signed with another key
               a new key is made with `cargo key new --sign-as github:octocat`
     "#]].assert_eq(&output.stderr);
     assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
@@ -287,4 +310,57 @@ fn token_comes_by_the_device_flow_where_a_client_is_configured() {
     "#]]
     .assert_eq(&given.normalised().stdout);
     assert_eq!(at.published(), [KeyState::Good]);
+}
+
+#[test]
+fn at_gitlab_a_key_is_published_and_deleted() {
+    let at = AtForge::of(Software::GitLab);
+    let identity = "lab:octocat";
+    at.key(["new", "--sign-as", identity]).run().succeeded();
+    let run = |args: &[&str]| {
+        let run = at.home.cargo(&consign(), at.world.sandbox.path());
+        let run = run.args(["key"]).args(args).env("PATH", "/usr/bin:/bin");
+        let run = run.env("GITLAB_TOKEN", TOKEN);
+        run.env("GITLAB_HOST", at.forge.host()).run()
+    };
+    let published = run(&["publish"]).succeeded().normalised();
+    expect![[r#"
+           Published signing key [FINGERPRINT] of lab:octocat
+        note: it can be seen, and deleted, at http://127.0.0.1:[PORT]/-/user_settings/gpg_keys
+    "#]]
+    .assert_eq(&published.stderr);
+    assert_eq!(at.published(), [KeyState::Good]);
+    run(&["publish"]).succeeded();
+    assert_eq!(at.published(), [KeyState::Good]);
+    run(&["revoke", "--yes"]).succeeded();
+    assert_eq!(at.published(), []);
+}
+
+/// Without an address that the account has, Forgejo wants to see that the key is the owner's.
+#[test]
+fn at_forgejo_the_key_proves_that_it_is_there() {
+    let at = AtForge::of(Software::Forgejo);
+    let identity = "forge:octocat";
+    at.key(["new", "--sign-as", identity]).run().succeeded();
+    let run = |args: &[&str]| {
+        let run = at.home.cargo(&consign(), at.world.sandbox.path());
+        let run = run.args(["key"]).args(args).env("PATH", "/usr/bin:/bin");
+        let run = run.env("FORGEJO_TOKEN", TOKEN);
+        run.env("FORGEJO_HOST", at.forge.host()).run()
+    };
+    run(&["publish"]).succeeded();
+    assert_eq!(at.published(), [KeyState::Good]);
+    let [proof] = &at.forge.proofs()[..] else {
+        panic!("{:?}", at.forge.proofs());
+    };
+    if let Some(gpg) = Gnupg::new(&at.world) {
+        gpg.run("", &["--import"], &at.forge.keys()[0]);
+        let signature = gpg.home.join("proof.asc");
+        fs::write(&signature, proof).unwrap();
+        let args = ["--verify", signature.to_str().unwrap(), "-"];
+        gpg.run("", &args, CHALLENGE);
+    }
+    // The list that it gives does not have keys whole.
+    run(&["revoke", "--yes"]).succeeded();
+    assert_eq!(at.published(), []);
 }

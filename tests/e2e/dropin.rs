@@ -102,6 +102,8 @@ fn help_has_the_flag_and_nothing_else() {
         -      --locked   Assert that `Cargo.lock` will remain unchanged
         -      --offline  Run without accessing the network
         -      --frozen   Equivalent to specifying both --locked and --offline
+        +      --sign-as <IDENTITY>       Sign what you publish as this account, such as `github:octocat`
+        +      --no-sign                  Make no signing key, and never ask about it again
         +      --locked              Assert that `Cargo.lock` will remain unchanged
         +      --offline             Run without accessing the network
         +      --frozen              Equivalent to specifying both --locked and --offline

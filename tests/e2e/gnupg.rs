@@ -23,7 +23,10 @@ impl GnuPg {
             home,
             address: address.to_owned(),
         };
-        Command::new("gpg").arg("--version").output().ok()?;
+        if Command::new("gpg").arg("--version").output().is_err() {
+            eprintln!("skipped: there is no gpg");
+            return None;
+        }
         gnupg.gpg(&["--quick-generate-key", address, "ed25519", "sign", "never"]);
         Some(gnupg)
     }
@@ -43,7 +46,10 @@ impl GnuPg {
     pub fn install(&self, folder: &Path) -> Option<()> {
         let tool = ["/usr/lib/gnupg", "/usr/libexec", "/usr/bin"];
         let tool = tool.map(|folder| Path::new(folder).join("gpg-wks-client"));
-        let tool = tool.iter().find(|tool| tool.is_file())?;
+        let Some(tool) = tool.iter().find(|tool| tool.is_file()) else {
+            eprintln!("skipped: there is no gpg-wks-client");
+            return None;
+        };
         let file = self.home.join("key.pgp");
         fs::write(&file, self.public()).unwrap();
         let (_, domain) = self.address.split_once('@').unwrap();

@@ -2,10 +2,11 @@
 //! stock cargo, the registry server, and a web server that hands out keys.
 //!
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
-//! [`accept`]), then what is not signed ([`refuse`]) and what may be said of that in configuration
+//! [`accept`]), then signatures that travel in the package ([`carrier`]), what is not signed ([`refuse`]) and what may be said of that in configuration
 //! ([`policy`]). Who answers for a key is in [`providers`], [`forges`] and [`directory`], and how often
-//! he is asked in [`lookup`]. The life of a key is in [`keys`], [`choosing`], [`passphrase`], [`imported`],
-//! [`account`] and [`ended`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
+//! he is asked in [`lookup`]; whether he still speaks of the same account, in [`numbers`]. The life of a
+//! key is in [`login`], [`keys`], [`choosing`], [`passphrase`], [`imported`], [`agent`], [`account`],
+//! [`ended`] and [`retired`]. Whoever lies about what is signed, or looks for a way round it, is in [`attacks`],
 //! where each test is a row of `docs/attacks.md`. Each test has a [`World`] of its own, and they run side by side.
 //!
 //! What is printed is compared as a whole, after [`consign_testbed::normalised`]; `UPDATE_EXPECT=1`
@@ -15,7 +16,9 @@
 
 mod accept;
 mod account;
+mod agent;
 mod attacks;
+mod carrier;
 mod choosing;
 mod ci;
 mod directory;
@@ -26,8 +29,10 @@ mod forges;
 mod gnupg;
 mod imported;
 mod keys;
+mod login;
 mod lookup;
 mod network;
+mod numbers;
 mod passphrase;
 mod patches;
 mod policy;
@@ -36,6 +41,8 @@ mod providers;
 mod publish;
 mod recorder;
 mod refuse;
+mod registries;
+mod retired;
 mod signers;
 mod sources;
 mod stock;

@@ -249,12 +249,19 @@ fn refusal_says_how_to_accept_what_is_in_the_lockfile() {
     fs::remove_dir_all(app.join("target")).unwrap();
     fs::remove_dir_all(world.user.path().join("registry/src")).unwrap();
     expect![[r#"
-        error: failed to select a version for the requirement `foo = "^1"` (locked to 1.0.0)
-          version 1.0.0 is not signed, and signatures are required by `[SANDBOX]/homes/user/config.toml`
-        location searched: `demo` index
-        required by package `app v0.1.0 ([SANDBOX]/app)`
+        error: failed to download `foo v1.0.0 (registry `demo`)`
 
-        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
+        Caused by:
+          unable to get packages from source
+
+        Caused by:
+          failed to unpack package `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          refusing `foo v1.0.0 (registry `demo`)`: it is not signed
+          signatures are required by `[SANDBOX]/homes/user/config.toml`
+
+          help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or accept it unsigned with `signing.registries.demo.unsigned = "allow"` in `[SANDBOX]/homes/user/config.toml`
     "#]]
     .assert_eq(&world.cargo(&app, ["build"]).failed().normalised().stderr);
     // And as it says, it is.
@@ -301,6 +308,7 @@ fn faults_in_configuration_name_setting_and_file() {
         "[signing.identities.corp]\nkind = \"gitlab\"\nhost = \"http://git.corp.example\"",
         "[signing.identities.github]\nkind = \"github\"\nhost = \"https://git.corp.example\"",
         "[signing]\nmax-key-age = \"a week\"",
+        "[signing]\nmax-key-age = \"9999999999999999 days\"",
         "[signing]\nmax-key-age = 7",
     ] {
         project_config(&app, toml);
@@ -346,7 +354,7 @@ fn faults_in_configuration_name_setting_and_file() {
         # [signing.registries.demo] unsigend = "deny"
         error: unknown setting `signing.registries.demo.unsigend` in [SANDBOX]/app/.cargo/config.toml
 
-        help: the settings there are `unsigned`, `new-signer`, `new-key`, `identity`
+        help: the settings there are `unsigned`, `new-signer`, `new-key`, `identity`, `key`
 
         # [signing.registries] demo = "deny"
         error: expected a table, but found a string for `signing.registries.demo` in [SANDBOX]/app/.cargo/config.toml
@@ -410,6 +418,12 @@ fn faults_in_configuration_name_setting_and_file() {
 
         Caused by:
           expected a value of the form "N seconds/minutes/days/weeks/months", got: "a week"
+
+        # [signing] max-key-age = "9999999999999999 days"
+        error: invalid `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml
+
+        Caused by:
+          "9999999999999999 days" is a number of more than 9 digits
 
         # [signing] max-key-age = 7
         error: expected a string, but found a integer for `signing.max-key-age` in [SANDBOX]/app/.cargo/config.toml

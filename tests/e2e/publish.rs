@@ -240,9 +240,6 @@ fn package_that_cannot_be_signed_is_not_published() {
     expect![[r#"
             Updating `demo` index
            Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-            Packaged 5 files, [SIZE]
-           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-             Signing foo v1.0.0 as GitHub user @octocat
         error: failed to sign `foo v1.0.0`
 
         Caused by:
@@ -270,9 +267,6 @@ fn time_of_signing_can_be_given() {
     expect![[r#"
             Updating `demo` index
            Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-            Packaged 4 files, [SIZE]
-           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-             Signing foo v1.0.0 as GitHub user @octocat
         error: failed to sign `foo v1.0.0`
 
         Caused by:

@@ -14,6 +14,7 @@ fn unsigned_package_is_refused_when_signatures_are_required() {
     world.publish_unsigned(world.library("foo", "1.0.0"));
     expect![[r#"
             Updating `demo` index
+         Downloading crates ...
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
@@ -36,6 +37,7 @@ fn every_refused_version_is_listed_with_its_reason() {
         .publish("octocat", &other_key("octocat").public_armored());
     expect![[r#"
             Updating `demo` index
+         Downloading crates ...
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
@@ -61,10 +63,8 @@ fn unsigned_package_in_the_lockfile_is_refused() {
         .failed()
         .normalised();
     expect![[r#"
-        error: failed to select a version for the requirement `foo = "^1"` (locked to 1.0.1)
-          version 1.0.1 is not signed, and signatures are required by `--require-signatures`
-        location searched: `demo` index
-        required by package `app v0.1.0 ([SANDBOX]/app)`
+        error: refusing `foo v1.0.1 (registry `demo`)`: it is not signed
+        signatures are required by `--require-signatures`
 
         help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.1 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]
@@ -83,6 +83,7 @@ fn dependency_that_is_unsigned_is_refused_with_who_wants_it() {
     );
     expect![[r#"
             Updating `demo` index
+         Downloading crates ...
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
@@ -118,10 +119,15 @@ fn unsigned_program_is_not_installed_when_signatures_are_required() {
         .normalised();
     expect![[r#"
             Updating `demo` index
-        error: refusing `tool v1.0.0 (registry `demo`)`: it is not signed
-        signatures are required by `--require-signatures`
+         Downloading crates ...
+          Downloaded tool v1.0.0 (registry `demo`)
+        error: failed to unpack package `tool v1.0.0 (registry `demo`)`
 
-        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --user --registry demo tool@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
+        Caused by:
+          refusing `tool v1.0.0 (registry `demo`)`: it is not signed
+          signatures are required by `--require-signatures`
+
+          help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --user --registry demo tool@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&output.stderr);
 }
 
@@ -169,13 +175,8 @@ fn looking_for_an_unsigned_package_says_that_it_is_not_signed() {
                 [command, "--registry", "demo", "--require-signatures", "bar"],
             )
             .failed();
-        assert!(
-            output.stderr.contains(
-                "warning: versions of `bar` that are not signed are left out: \
-                 signatures are required by `--require-signatures`"
-            ),
-            "{}",
-            output.stderr
-        );
+        let stderr = output.stderr;
+        assert!(stderr.contains("is not signed"), "{stderr}");
+        assert!(stderr.contains("signatures are required by"), "{stderr}");
     }
 }

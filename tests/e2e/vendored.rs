@@ -106,16 +106,15 @@ fn edited_file_is_refused_and_named() {
 }
 
 #[test]
-fn folder_that_stock_cargo_vendored_counts_as_unsigned() {
-    let world = World::with_foo(["1.0.0"]);
+fn folder_with_an_unsigned_package_is_refused() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
     let app = world.app();
     let by_stock = world.user.cargo(&stock(), &app).args(["vendor"]).run();
     use_folder(&app, &by_stock.succeeded().stdout);
     expect![[r#"
-        error: failed to select a version for the requirement `foo = "^1"` (locked to 1.0.0)
-          version 1.0.0 is not signed, and signatures are required by `--require-signatures`
-        location searched: directory source `[SANDBOX]/app/vendor` (which is replacing registry `demo`)
-        required by package `app v0.1.0 ([SANDBOX]/app)`
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is not signed
+        signatures are required by `--require-signatures`
 
         help: if it is signed where it comes from, vendor it again with `cargo vendor`; otherwise ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]]

@@ -93,6 +93,42 @@ impl World {
             .succeeded();
     }
 
+    /// Publishes a package signed by octocat, to a registry that keeps of an index entry what it knows. All
+    /// registries by others do.
+    pub fn publish_elsewhere(&self, package: PackageBuilder) {
+        let folder = package.write();
+        let output = self
+            .octocat
+            .cargo(&consign(), &folder)
+            .args(["publish", "--no-verify"])
+            .run()
+            .succeeded();
+        let published = output.stderr.lines().find_map(|line| {
+            let line = line.trim_start().strip_prefix("Uploaded ")?;
+            line.split_once(" to registry")
+        });
+        let (name, version) = published.unwrap().0.split_once(" v").unwrap();
+        self.index_forgets(name, version);
+    }
+
+    /// Of the index entry of a version, all is gone that other registries do not keep.
+    pub fn index_forgets(&self, name: &str, version: &str) {
+        self.registry.edit_line(name, version, |line| {
+            let line = line.as_object_mut().unwrap();
+            for member in ["key_locator", "signature", "rust_version"] {
+                line.remove(member);
+            }
+        });
+    }
+
+    /// Serves other bytes for a version, and says so in the index.
+    pub fn serve_instead(&self, name: &str, version: &str, archive: &[u8]) {
+        fs::write(self.registry.crate_path(name, version), archive).unwrap();
+        let cksum = consign_statement::Digest::of(archive).to_string();
+        self.registry
+            .edit_line(name, version, |line| line["cksum"] = cksum.into());
+    }
+
     /// A library called `name` in a folder of its own.
     pub fn library(&self, name: &str, version: &str) -> PackageBuilder {
         let folder = format!("{name}-{version}");

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::shown::Shown;
 
-/// The longest name of a provider, in characters.
-pub(crate) const MAX_PROVIDER: usize = 64;
+/// The longest name of a provider, in characters. What a key locator cannot hold is no name.
+pub(crate) const MAX_PROVIDER: usize = 32;
 /// The longest name of a user that any provider may have, in characters.
 const MAX_USER: usize = 255;
 
@@ -50,12 +50,11 @@ impl Identity {
     }
 }
 
-/// Checks the name of a provider: a lower-case letter or digit, then at most 63 of those, `_` or
-/// `-`.
+/// Checks the name of a provider: a lower-case letter or digit, then at most 31 of those or `-`.
 pub(crate) fn check_provider(name: &str) -> Result<(), InvalidIdentity> {
-    let allowed = |c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
+    let allowed = |c| matches!(c, 'a'..='z' | '0'..='9' | '-');
     check(name, MAX_PROVIDER, allowed, InvalidIdentity::provider)?;
-    if name.starts_with(['_', '-']) {
+    if name.starts_with('-') {
         return Err(InvalidIdentity::provider(Shown::new(name), Wrong::Start));
     }
     Ok(())

@@ -67,12 +67,20 @@ pub struct PublishedKey {
 }
 
 impl PublishedKey {
-    /// Whether a signature dated `time` (Unix seconds) by this key counts.
+    /// What a signature dated `time` by this key is worth, by what its provider said of the key when
+    /// it was `asked`; both in Unix seconds.
     ///
     /// `time` is the statement's, which its signer chose: a date before the end of a key proves
     /// nothing of when a signature was made. No clock is asked here.
-    pub fn check(&self, time: u64) -> Result<(), KeyFault> {
-        if let Some(fault) = self.state.fault() {
+    pub fn check(&self, time: u64, asked: u64) -> Result<Worth, KeyFault> {
+        let over = match self.state {
+            KeyState::Good => None,
+            KeyState::GoodUntil(end) if time >= end => Some(KeyFault::Expired { end }),
+            KeyState::Retired(since) if time < since => None,
+            KeyState::GoodUntil(_) => None,
+            ended => ended.fault(),
+        };
+        if let Some(fault) = over {
             return Err(fault);
         }
         if time < self.created {
@@ -80,11 +88,25 @@ impl PublishedKey {
                 created: self.created,
             });
         }
-        match self.state {
-            KeyState::GoodUntil(end) if time >= end => Err(KeyFault::Expired { end }),
-            _ => Ok(()),
-        }
+        Ok(match self.state {
+            KeyState::Retired(end) => Worth::BeforeEnd { end },
+            KeyState::GoodUntil(end) if asked >= end => Worth::BeforeEnd { end },
+            _ => Worth::Full,
+        })
     }
+}
+
+/// What a signature is worth whose key does not refuse it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// It counts.
+    Full,
+    /// It is dated before the end of its key, which is over: whoever has the key can still make such
+    /// a one, so it counts only for what is known not to be new.
+    BeforeEnd {
+        /// When the key ended; Unix seconds.
+        end: u64,
+    },
 }
 
 /// What its owner's signatures say of a key.
@@ -109,8 +131,8 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    /// Why such a key signs nothing any more, whatever the date. `None` of a key that signs, were it
-    /// only until some date.
+    /// Why such a key signs nothing any more. `None` of a key that signs, were it only until some
+    /// date.
     pub fn fault(self) -> Option<KeyFault> {
         match self {
             KeyState::Good | KeyState::GoodUntil(_) => None,
@@ -126,19 +148,22 @@ impl KeyState {
         match self {
             KeyState::Good => (0, Reverse(0)),
             KeyState::GoodUntil(end) => (1, Reverse(end)),
-            KeyState::NotForSigning => (2, Reverse(0)),
-            KeyState::Unproven => (3, Reverse(0)),
-            KeyState::Retired(since) => (4, Reverse(since)),
+            KeyState::Retired(since) => (2, Reverse(since)),
+            KeyState::NotForSigning => (3, Reverse(0)),
+            KeyState::Unproven => (4, Reverse(0)),
             KeyState::Revoked => (5, Reverse(0)),
         }
     }
 
-    /// The worse of two.
+    /// The worse of two. Of two ends the earlier one counts: expiry is retirement.
     fn worse(self, other: KeyState) -> KeyState {
-        if other.badness() > self.badness() {
-            other
-        } else {
-            self
+        match (self, other) {
+            (KeyState::GoodUntil(end), KeyState::Retired(since))
+            | (KeyState::Retired(since), KeyState::GoodUntil(end)) => {
+                KeyState::Retired(since.min(end))
+            }
+            _ if other.badness() > self.badness() => other,
+            _ => self,
         }
     }
 }
@@ -439,29 +464,42 @@ mod tests {
         let bytes = include_bytes!("../tests/data/gpg-ed25519.asc");
         let mut key = read_public(bytes).unwrap().remove(0);
         let created = key.created;
-        let mut check = |state, time| {
+        let mut check_when = |asked, state, time| {
             key.state = state;
-            key.check(time)
+            key.check(time, asked)
         };
-        assert_eq!(check(KeyState::Good, created), Ok(()));
-        assert_eq!(check(KeyState::Good, u64::MAX), Ok(()));
+        let end = created + 5;
+        let mut check = |state, time| check_when(end - 1, state, time);
+        assert_eq!(check(KeyState::Good, created), Ok(Worth::Full));
+        assert_eq!(check(KeyState::Good, u64::MAX), Ok(Worth::Full));
         assert_eq!(
             check(KeyState::Good, created - 1),
             Err(KeyFault::Early { created })
         );
-        let end = created + 5;
         let until = KeyState::GoodUntil(end);
-        assert_eq!(check(until, end - 1), Ok(()));
+        assert_eq!(check(until, end - 1), Ok(Worth::Full));
         assert_eq!(check(until, end), Err(KeyFault::Expired { end }));
         assert_eq!(check(until, created - 1), Err(KeyFault::Early { created }));
         for (state, fault) in [
-            (KeyState::Retired(end), KeyFault::Retired { since: end }),
             (KeyState::Revoked, KeyFault::Revoked),
             (KeyState::NotForSigning, KeyFault::NotForSigning),
             (KeyState::Unproven, KeyFault::Unproven),
         ] {
             assert_eq!(check(state, created), Err(fault));
         }
+        // What is over is over by what the provider said, not by what a clock says.
+        let retired = KeyState::Retired(end);
+        for asked in [created, end, u64::MAX] {
+            let mut check = |time| check_when(asked, retired, time);
+            assert_eq!(check(end - 1), Ok(Worth::BeforeEnd { end }));
+            assert_eq!(check(end), Err(KeyFault::Retired { since: end }));
+            assert_eq!(check(created - 1), Err(KeyFault::Early { created }));
+        }
+        assert_eq!(
+            check_when(end, until, end - 1),
+            Ok(Worth::BeforeEnd { end })
+        );
+        assert_eq!(check_when(end, until, end), Err(KeyFault::Expired { end }));
     }
 
     #[test]
@@ -469,12 +507,12 @@ mod tests {
         use KeyState::*;
         let order = [
             Good,
-            GoodUntil(9),
-            GoodUntil(8),
-            NotForSigning,
-            Unproven,
+            GoodUntil(11),
+            GoodUntil(10),
             Retired(9),
             Retired(8),
+            NotForSigning,
+            Unproven,
             Revoked,
         ];
         for (i, better) in order.into_iter().enumerate() {
@@ -483,6 +521,8 @@ mod tests {
                 assert_eq!(worse.worse(better), *worse);
             }
         }
+        assert_eq!(GoodUntil(5).worse(Retired(8)), Retired(5));
+        assert_eq!(Retired(8).worse(GoodUntil(5)), Retired(5));
     }
 
     #[test]

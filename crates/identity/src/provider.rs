@@ -231,6 +231,12 @@ impl Provider {
         Some(host.page(host.software.ssh.as_ref()?.own.add_page))
     }
 
+    /// The page at which the owner of an account sees its SSH signing keys and deletes them.
+    pub fn page_of_ssh_keys(&self) -> Option<Url> {
+        let host = self.host()?;
+        Some(host.page(host.software.ssh.as_ref()?.own.page))
+    }
+
     /// The first token that an environment variable has for this provider, and which variable.
     /// `variable` reads one. A variable that serves several hosts counts where another one, which
     /// the provider's own tool reads too, names this host: `GITLAB_TOKEN` with `GITLAB_HOST`.

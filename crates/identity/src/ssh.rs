@@ -12,8 +12,10 @@
 //! A key is the line that OpenSSH writes: its type, and in base64 the type again and what it is
 //! made of, each behind its length (RFC 4253, section 6.6; RFC 8709, section 4).
 
+pub mod agent;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use consign_statement::{Digest, InvalidKey, PublicKey};
 use serde::Deserialize;
 
@@ -21,6 +23,8 @@ use crate::answer::{self, Answer, NoAnswer};
 use crate::openpgp::{KeyError, KeyState, MAX_KEYS, PublishedKey};
 use crate::utc::Utc;
 
+/// What a fingerprint begins with.
+const FINGERPRINT: &str = "SHA256:";
 /// The only type of keys that signs releases.
 const TYPE: &str = "ssh-ed25519";
 /// What a key of this type begins with: the type and the length of the key, behind their lengths.
@@ -96,6 +100,17 @@ pub fn line(key: &PublicKey) -> String {
     format!("{TYPE} {}", STANDARD.encode(blob(key)))
 }
 
+/// What OpenSSH calls `key` by: `SHA256:` and the digest of its octets in base64, as `ssh-add -l` prints it.
+pub fn fingerprint(key: &PublicKey) -> String {
+    let digest = Digest::of(&blob(key));
+    format!("{FINGERPRINT}{}", STANDARD_NO_PAD.encode(digest.as_bytes()))
+}
+
+/// Whether a text is meant as a [`fingerprint`].
+pub fn is_fingerprint(text: &str) -> bool {
+    text.starts_with(FINGERPRINT)
+}
+
 /// Reads the key that an agent lists: its octets, without base64. `None` for other types.
 pub fn key_of_agent(blob: &[u8]) -> Option<Result<PublicKey, InvalidKey>> {
     let key = blob.strip_prefix(PREFIX)?.try_into().ok()?;
@@ -126,6 +141,7 @@ pub(crate) struct MalformedKey;
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::openpgp::Worth;
 
     // Of `ssh-keygen -t ed25519`, which says of it:
     // 256 SHA256:20nj3C77OovHa6wnEqSZEpy61qYvhdZw7S49qjYlMbI ada (ED25519)
@@ -155,6 +171,8 @@ mod tests {
         let ada = key(LINE).unwrap().unwrap();
         assert_eq!(line(&ada), LINE.rsplit_once(' ').unwrap().0);
         assert_eq!(key_of_agent(&blob(&ada)), Some(Ok(ada)));
+        assert_eq!(fingerprint(&ada), format!("SHA256:{SHA256}"));
+        assert!(is_fingerprint(&fingerprint(&ada)) && !is_fingerprint(SHA256));
         let fingerprint = published(ada, KeyState::Good).fingerprint;
         let digits =
             base64::engine::general_purpose::STANDARD_NO_PAD.encode(fingerprint.as_bytes());
@@ -200,7 +218,7 @@ mod tests {
             found,
             [published(key(LINE).unwrap().unwrap(), KeyState::Good)]
         );
-        assert_eq!(found[0].check(0), Ok(()));
+        assert_eq!(found[0].check(0, 0), Ok(Worth::Full));
         assert_eq!(read(b"[]", SigningKeys::All), Ok(Answer::NoKeys));
         assert_eq!(keys(&list(&[(RSA, "")]), SigningKeys::All), []);
     }

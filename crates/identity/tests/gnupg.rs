@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 
 use consign_identity::Identity;
 use consign_identity::openpgp::{
-    KeyError, KeyFault, KeyState, OsRng, OwnKey, PublishedKey, SecretKey, Withdrawal, read_public,
+    KeyError, KeyFault, KeyState, OsRng, OwnKey, PublishedKey, SecretKey, Withdrawal, Worth,
+    read_public,
 };
 
 /// A `gpg` with a home of its own.
@@ -283,7 +284,7 @@ fn a_key_revoked_by_gpg_is_read_as_revoked() {
         (key.fingerprint.to_string(), key.state),
         (fingerprint, KeyState::Revoked)
     );
-    assert!(key.check(key.created).is_err());
+    assert_eq!(key.check(key.created, 0), Err(KeyFault::Revoked));
     let secret = gpg.run(&["--armor", "--export-secret-keys"], b"").stdout;
     let error = SecretKey::from_armored(&secret).unwrap_err().to_string();
     assert_eq!(
@@ -402,8 +403,10 @@ fn an_expired_key_made_by_gpg_ends_when_gpg_says() {
     let keys = gpg.export(&[]);
     let end: u64 = listed[6].parse().unwrap();
     assert_eq!(keys[0].state, KeyState::GoodUntil(end));
-    assert!(keys[0].check(end - 1).is_ok());
-    assert_eq!(keys[0].check(end), Err(KeyFault::Expired { end }));
+    assert_eq!(keys[0].check(end - 1, end - 1), Ok(Worth::Full));
+    // Expiry is retirement, from the day on when the account is seen with it.
+    assert_eq!(keys[0].check(end - 1, end), Ok(Worth::BeforeEnd { end }));
+    assert_eq!(keys[0].check(end, end), Err(KeyFault::Expired { end }));
 }
 
 #[test]

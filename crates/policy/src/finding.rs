@@ -68,6 +68,15 @@ impl Published {
 pub enum Finding {
     /// The signature fits, by a known key of a signer that is expected.
     Verified(Published),
+    /// The signature fits, and its key has ended since its date: it counts for what is
+    /// [known not to be new](crate::ended).
+    EndedKey {
+        /// What would be found were the key in use: [`Verified`](Finding::Verified), or
+        /// [`UnknownSigner`](Finding::UnknownSigner).
+        otherwise: Box<Finding>,
+        /// When the key ended; Unix seconds.
+        end: u64,
+    },
     /// There is no signature, and there never was one that this version would have to have too.
     Unsigned {
         /// The version of the format that there is a signature in, where it is one that is not known.
@@ -154,6 +163,8 @@ pub enum Wrong {
     Account {
         /// The name.
         signer: Identity,
+        /// With which key.
+        key: PublicKey,
         /// Which accounts.
         other: OtherAccount,
     },
@@ -174,6 +185,7 @@ impl Finding {
         match self {
             Finding::Verified(published) => Some(published),
             Finding::UnknownSigner(newcomer) => newcomer.published.as_ref(),
+            Finding::EndedKey { otherwise, .. } => otherwise.published(),
             _ => None,
         }
     }
@@ -182,6 +194,7 @@ impl Finding {
     pub fn name(&self) -> &'static str {
         match self {
             Finding::Verified(_) => "verified",
+            Finding::EndedKey { .. } => "ended key",
             Finding::Unsigned { .. } => "unsigned",
             Finding::LostSignature(_) => "lost signature",
             Finding::UnknownSigner(_) => "unknown signer",
@@ -234,14 +247,12 @@ impl Finding {
             true => KeyStanding::Known,
             false => ask(&signer, fields),
         };
-        let new = match (who, standing) {
-            (_, KeyStanding::Withdrawn(how)) => {
-                return Finding::WithdrawnKey { signer, key, how };
+        let new = match standing {
+            KeyStanding::Withdrawn(how) => return Finding::WithdrawnKey { signer, key, how },
+            KeyStanding::OtherAccount(other) => {
+                return Finding::WrongSigner(Wrong::Account { signer, key, other });
             }
-            (_, KeyStanding::OtherAccount(other)) => {
-                return Finding::WrongSigner(Wrong::Account { signer, other });
-            }
-            (_, KeyStanding::Unanswered(why)) => {
+            KeyStanding::Unanswered(why) => {
                 return Finding::Unchecked {
                     signer,
                     signature,
@@ -249,18 +260,53 @@ impl Finding {
                     is_expected: expected.names_signers(),
                 };
             }
-            (Who::Expected, KeyStanding::Known) => {
-                return Finding::Verified(Published { signer, signature });
+            KeyStanding::Ended { new, end } => {
+                let otherwise = Finding::by_key(who, new, signer, signature);
+                return Finding::EndedKey {
+                    otherwise: Box::new(otherwise),
+                    end,
+                };
             }
-            (Who::Expected, KeyStanding::New(new)) => new,
-            (_, KeyStanding::Known | KeyStanding::New(_)) => New::Signer,
+            KeyStanding::Known => None,
+            KeyStanding::New(new) => Some(new),
+        };
+        Finding::by_key(who, new, signer, signature)
+    }
+
+    /// The finding of a release whose key counts as its signer's; `new` is what is new about the key.
+    fn by_key(who: Who, new: Option<New>, signer: Identity, signature: SignatureValid) -> Finding {
+        let key = *signature.locator().key();
+        let published = Published {
+            signer: signer.clone(),
+            signature,
+        };
+        let new = match (who, new) {
+            (Who::Expected, None) => return Finding::Verified(published),
+            (Who::Expected, Some(new)) => new,
+            _ => New::Signer,
         };
         Finding::UnknownSigner(Box::new(Newcomer {
-            signer: signer.clone(),
+            signer,
             key,
             new,
-            published: Some(Published { signer, signature }),
+            published: Some(published),
         }))
+    }
+
+    /// The signer and the key of which nothing counts, whatever it signed, where this says so.
+    pub fn disowned(&self) -> Option<(&Identity, &PublicKey)> {
+        match self {
+            Finding::WithdrawnKey { signer, key, how } if how.whatever_it_signed() => {
+                Some((signer, key))
+            }
+            // What an entry claims holds for that entry.
+            Finding::WrongSigner(Wrong::Account {
+                signer,
+                key,
+                other: OtherAccount::Found { .. },
+            }) => Some((signer, key)),
+            _ => None,
+        }
     }
 
     /// What can be said of a release by its claim alone, before any signature is checked: that it

@@ -5,13 +5,15 @@
 //! 1. [`level`]: what the user wants, from settings of different rank.
 //! 2. [`rules`]: what a signers file expects of a package and of a key.
 //! 3. [`finding`]: what the facts say. [`Finding::of`] is the one place that decides it.
-//! 4. [`verdict`]: what a finding leads to under the levels that hold.
-//! 5. [`sighting`]: what is to be recorded of a release that was accepted.
+//! 4. [`ended`]: whether a release is known not to be new, which matters where its key has ended.
+//! 5. [`verdict`]: what a finding leads to under the levels that hold.
+//! 6. [`sighting`]: what is to be recorded of a release that was accepted.
 //!
 //! A release whose signature counts is described by a [`Published`], which only the check can make:
 //! code that says who published something, or that hands bytes to the compiler because somebody
 //! did, asks for that value.
 
+pub mod ended;
 pub mod finding;
 pub mod level;
 pub mod rules;

@@ -130,6 +130,14 @@ impl Expected<'_> {
 pub enum KeyAnswer {
     /// The account publishes the key.
     Published,
+    /// The account publishes the key as one that has ended, by retirement or expiry, and after the date
+    /// of the signature.
+    Ended {
+        /// When it ended; Unix seconds.
+        end: u64,
+    },
+    /// The account is another than had the name before, or than signed.
+    OtherAccount(OtherAccount),
     /// It does not, or not any more.
     Withdrawn(Withdrawn),
     /// Nobody could be asked.
@@ -196,6 +204,13 @@ pub enum KeyStanding {
     Known,
     /// The account publishes it, and it is not recorded.
     New(New),
+    /// It was its account's, and has ended since it signed.
+    Ended {
+        /// What is new about it, if anything.
+        new: Option<New>,
+        /// When it ended; Unix seconds.
+        end: u64,
+    },
     /// It is published under a name that was another account's.
     OtherAccount(OtherAccount),
     /// It does not count.
@@ -226,6 +241,18 @@ impl KeyStanding {
                 KeyStanding::Known
             }
             (KeyAnswer::Withdrawn(how), _) => KeyStanding::Withdrawn(how),
+            (KeyAnswer::OtherAccount(other), _) => KeyStanding::OtherAccount(other),
+            (KeyAnswer::Ended { end }, _) => {
+                let published = KeyAnswer::Published;
+                match KeyStanding::of(account, key, published, is_fresh, standing) {
+                    KeyStanding::Known => KeyStanding::Ended { new: None, end },
+                    KeyStanding::New(new) => KeyStanding::Ended {
+                        new: Some(new),
+                        end,
+                    },
+                    otherwise => otherwise,
+                }
+            }
             (KeyAnswer::Published | KeyAnswer::Unanswered(_), _) if is_recorded => {
                 KeyStanding::Known
             }

@@ -3,6 +3,7 @@
 //! | finding | chosen freely | named by `Cargo.lock` or the user |
 //! |---|---|---|
 //! | verified | accepted | accepted |
+//! | key that has ended since | passed over, unless [not new](crate::ended) | refused, unless not new |
 //! | unsigned | by level; accepted where the signers file says so | by level; under `deny` refused |
 //! | unknown signer | by level | by level; under `deny` refused |
 //! | lost signature, wrong signer, withdrawn key | passed over | refused |
@@ -21,6 +22,8 @@ pub enum Choice {
     Free,
     /// `Cargo.lock`, `--precise` or the command names this version.
     Named,
+    /// As [`Named`](Choice::Named), and it is [known not to be new](crate::ended).
+    NotNew,
 }
 
 /// What a finding leads to.
@@ -41,7 +44,7 @@ impl Verdict {
     pub fn of(finding: &Finding, levels: &Levels, choice: Choice) -> Verdict {
         let no_candidate = match choice {
             Choice::Free => Verdict::PassOver,
-            Choice::Named => Verdict::Refuse,
+            Choice::Named | Choice::NotNew => Verdict::Refuse,
         };
         let by = |level| match level {
             Level::Allow => Verdict::Accept,
@@ -57,6 +60,11 @@ impl Verdict {
                 New::Signer | New::Account => by(levels.new_signer),
                 New::Key => by(levels.new_key),
             },
+            // A key that was ended says nothing of what it signed before.
+            Finding::EndedKey { otherwise, .. } if choice == Choice::NotNew => {
+                Verdict::of(otherwise, levels, choice)
+            }
+            Finding::EndedKey { .. } => no_candidate,
             Finding::LostSignature(_) | Finding::WrongSigner(_) | Finding::WithdrawnKey { .. } => {
                 no_candidate
             }

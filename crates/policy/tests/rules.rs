@@ -467,6 +467,45 @@ fn a_release_that_is_kept_is_good_with_the_key_that_is_named() {
     assert_eq!(name(&other, "1.3.0", by(ANN, withdrawn)), "withdrawn key");
 }
 
+/// Whoever has it may sign what was not seen before by the levels for that: an end takes nothing away
+/// from these.
+#[test]
+fn an_ended_key_that_is_new_has_the_level_of_what_is_new() {
+    for (new, rule, levels) in [
+        (
+            New::Key,
+            BY_ANN,
+            Levels {
+                new_key: Level::Deny,
+                ..Levels::default()
+            },
+        ),
+        (
+            New::Account,
+            BY_ANN,
+            Levels {
+                new_signer: Level::Deny,
+                ..Levels::default()
+            },
+        ),
+    ] {
+        let comes = by(
+            ANN,
+            KeyStanding::Ended {
+                new: Some(new),
+                end: 9,
+            },
+        );
+        let finding = found(rule, levels, "1.3.0", &comes);
+        assert_eq!(finding.name(), "ended key");
+        assert_eq!(
+            Verdict::of(&finding, &levels, Choice::NotNew),
+            Verdict::Refuse,
+            "{new:?}"
+        );
+    }
+}
+
 #[test]
 fn a_name_that_was_anothers_is_a_wrong_signer() {
     let other = OtherAccount::Found {
@@ -514,6 +553,41 @@ fn what_a_key_is_known_for() {
     for (what, account, answer, is_fresh, standing, known) in [
         ("never seen", &None, Published, true, None, NEW_KEY),
         ("recorded", &ours, Published, true, None, KNOWN),
+        (
+            "recorded, and ended since",
+            &ours,
+            KeyAnswer::Ended { end: 9 },
+            true,
+            None,
+            KeyStanding::Ended { new: None, end: 9 },
+        ),
+        (
+            "never seen, and ended since",
+            &None,
+            KeyAnswer::Ended { end: 9 },
+            true,
+            None,
+            KeyStanding::Ended {
+                new: Some(New::Key),
+                end: 9,
+            },
+        ),
+        (
+            "ended, and by another account",
+            &others,
+            KeyAnswer::Ended { end: 9 },
+            true,
+            Some(Standing::Other(taken)),
+            KeyStanding::OtherAccount(taken),
+        ),
+        (
+            "recorded, and the name is another's",
+            &ours,
+            KeyAnswer::OtherAccount(taken),
+            false,
+            None,
+            KeyStanding::OtherAccount(taken),
+        ),
         (
             "recorded, nobody answers",
             &ours,
@@ -643,6 +717,11 @@ fn what_follows_from_each_finding() {
     };
     let gone = KeyStanding::Withdrawn(Withdrawn::NotPublished);
     let silent = KeyStanding::Unanswered(Unanswered::Offline);
+    let ended = KeyStanding::Ended { new: None, end: 9 };
+    let other_account = KeyStanding::OtherAccount(OtherAccount::Found {
+        recorded: number(7),
+        found: number(8),
+    });
     let lost = ("1.3.0", unsigned());
     for (what, rule, (version, comes), by_level) in [
         (
@@ -701,6 +780,18 @@ fn what_follows_from_each_finding() {
             [(PassOver, Refuse); 3],
         ),
         (
+            "ended key",
+            BY_ANN,
+            ("1.3.0", by(ANN, ended)),
+            [(PassOver, Refuse); 3],
+        ),
+        (
+            "another account",
+            BY_ANN,
+            ("1.3.0", by(ANN, other_account)),
+            [(PassOver, Refuse); 3],
+        ),
+        (
             "unchecked, and expected",
             BY_ANN,
             ("1.3.0", by(ANN, silent.clone())),
@@ -713,6 +804,16 @@ fn what_follows_from_each_finding() {
             let verdicts =
                 [Choice::Free, Choice::Named].map(|choice| Verdict::of(&finding, &levels, choice));
             assert_eq!(verdicts, [free, named], "{what}, {level}");
+            // That it is not new makes a difference for a key that has ended, and for nothing else.
+            let not_new = match finding {
+                Finding::EndedKey { .. } => Accept,
+                _ => named,
+            };
+            assert_eq!(
+                Verdict::of(&finding, &levels, Choice::NotNew),
+                not_new,
+                "{what}, {level}, not new"
+            );
         }
     }
     for (level, verdict) in [(Allow, AcceptAndSay), (Warn, AcceptAndSay), (Deny, Refuse)] {
@@ -723,7 +824,7 @@ fn what_follows_from_each_finding() {
         let finding = found("", levels, "1.0.0", &by(ANN, silent.clone()));
         assert_eq!(finding.name(), "unchecked");
         assert!(finding.signature().is_some(), "the bytes must still fit");
-        for choice in [Choice::Free, Choice::Named] {
+        for choice in [Choice::Free, Choice::Named, Choice::NotNew] {
             assert_eq!(
                 Verdict::of(&finding, &levels, choice),
                 verdict,
@@ -732,7 +833,7 @@ fn what_follows_from_each_finding() {
         }
     }
     let tampered = Finding::Tampered("".into());
-    for choice in [Choice::Free, Choice::Named] {
+    for choice in [Choice::Free, Choice::Named, Choice::NotNew] {
         assert_eq!(Verdict::of(&tampered, &Levels::default(), choice), Refuse);
     }
 }

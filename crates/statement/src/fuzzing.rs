@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::carrier::{self, Carried, Carrier};
 use crate::tree::{self, Tree, TreeError};
 use crate::{Claim, Digest, Locator, RegistryId, Release, Statement, index};
 
@@ -69,6 +70,21 @@ pub fn locator(object: &[u8]) {
     }
 }
 
+/// A carrier: what is read is what was written, and agrees with itself.
+pub fn carrier(bytes: &[u8]) {
+    if let Ok(Carried::Signature(carrier)) = Carrier::from_json(bytes) {
+        assert_eq!(carrier.bytes(), bytes);
+        let release = carrier.release();
+        let registry = &carrier.fields().signature.registry;
+        assert_eq!(release.difference(release, registry), None);
+    }
+    for archive in [bytes, &gzip(bytes)] {
+        if let Some(Ok(found)) = carrier::in_crate(archive, "foo", "1.0.0") {
+            assert!(found.len() as u64 <= carrier::MAX_SIZE);
+        }
+    }
+}
+
 /// An archive, as it came and, since few inputs get past the checksum of gzip, as what is inside:
 /// the digest is that of the files, in whatever order they are told, and an archive is accepted
 /// whether its files are looked at or passed over.
@@ -116,7 +132,8 @@ mod tests {
     fn the_seeds_pass() {
         let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
         type Target = (&'static str, fn(&[u8]));
-        let targets: [Target; 4] = [
+        let targets: [Target; 5] = [
+            ("carrier", carrier),
             ("claim", claim),
             ("entry", entry),
             ("locator", locator),

@@ -25,8 +25,13 @@
 //! What a signed statement covers beyond the index line is the unpacked package: [`tree`] says how
 //! the digest over its files is made. [`vendored`] is how a folder keeps a signed entry where there is
 //! no index.
+//!
+//! Where the registry keeps no fields, [`carrier`] is how the signature travels in the package itself. Where more than
+//! one signed, [`cosignatures`] counts them.
 
 mod canonical;
+pub mod carrier;
+pub mod cosignatures;
 mod digest;
 mod dsse;
 #[cfg(any(feature = "fuzzing", test))]
@@ -42,14 +47,15 @@ mod statement;
 pub mod tree;
 pub mod vendored;
 
+pub use carrier::Carrier;
 pub use digest::{Digest, InvalidDigest};
 pub use key::{InvalidKey, PublicKey};
 pub use locator::{InvalidLocator, Locator};
 pub use registry::{InvalidRegistry, RegistryId};
-pub use release::{InvalidRelease, Release};
+pub use release::{Difference, InvalidRelease, Release};
 pub use signature::{Claim, Malformed, Signature, SignedFields};
 pub use statement::{
-    SignError, SignatureValid, Signer, Statement, TimeOutOfRange, VerifyError, sign, verify,
+    Form, SignError, SignatureValid, Signer, Statement, TimeOutOfRange, VerifyError, sign, verify,
 };
 
 /// One more than the largest integer that is signed or read: 2⁵³, from where a JSON number may mean

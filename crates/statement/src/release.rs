@@ -17,11 +17,15 @@ use crate::{Digest, InvalidRegistry, RegistryId, index, publish};
 const PLATFORM_DEPTH: usize = 64;
 
 /// One version of one package, with its dependencies, features and the checksum of its bytes.
+///
+/// From inside the package nothing can tell its checksum: a release of which a
+/// [`Carrier`](crate::Carrier) speaks has none. That makes the difference between the two forms in which
+/// a release is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     pub(crate) name: String,
     pub(crate) vers: String,
-    pub(crate) cksum: Digest,
+    pub(crate) cksum: Option<Digest>,
     pub(crate) deps: Vec<Dependency>,
     pub(crate) features: BTreeMap<String, BTreeSet<String>>,
     pub(crate) links: Option<String>,
@@ -54,6 +58,16 @@ impl Release {
     /// Fails where a field cannot be read as cargo reads it, or says something that cannot be
     /// signed: [`InvalidRelease`] says which and why.
     pub fn from_index(entry: &index::Entry<'_>) -> Result<Release, InvalidRelease> {
+        let cksum = entry.cksum.parse().map_err(|_| InvalidRelease::Checksum)?;
+        let release = Release::from_index_unpackaged(entry)?;
+        Ok(Release {
+            cksum: Some(cksum),
+            ..release
+        })
+    }
+
+    /// The same in the form that a carrier speaks of: the checksum is not looked at.
+    pub fn from_index_unpackaged(entry: &index::Entry<'_>) -> Result<Release, InvalidRelease> {
         let deps = entry.deps.iter().map(|dep| {
             if dep.public == Some(true) {
                 return Err(InvalidRelease::Public {
@@ -78,7 +92,7 @@ impl Release {
         Ok(Release {
             name: entry.name.to_string(),
             vers: version(&entry.vers)?,
-            cksum: entry.cksum.parse().map_err(|_| InvalidRelease::Checksum)?,
+            cksum: None,
             deps: deps.collect::<Result<_, _>>()?,
             features: merge(
                 entry
@@ -102,6 +116,20 @@ impl Release {
         request: &publish::Request<'_>,
         cksum: &Digest,
     ) -> Result<Release, InvalidRelease> {
+        let release = Release::from_publish_unpackaged(request)?;
+        Ok(Release {
+            cksum: Some(*cksum),
+            ..release
+        })
+    }
+
+    /// The release that a publish request tells of, in the form that a carrier speaks of: its `.crate`
+    /// file is not yet made.
+    ///
+    /// Fails as [`Release::from_index`] does.
+    pub fn from_publish_unpackaged(
+        request: &publish::Request<'_>,
+    ) -> Result<Release, InvalidRelease> {
         let deps = request.deps.iter().map(|dep| {
             Dependency::read(Told {
                 name: dep.explicit_name_in_toml.as_deref().unwrap_or(&dep.name),
@@ -121,7 +149,7 @@ impl Release {
         Ok(Release {
             name: request.name.to_string(),
             vers: version(&request.vers)?,
-            cksum: *cksum,
+            cksum: None,
             deps: deps.collect::<Result<_, _>>()?,
             features: merge(&request.features),
             links: request.links.as_ref().map(|links| links.to_string()),
@@ -143,10 +171,73 @@ impl Release {
         &self.vers
     }
 
-    /// SHA-256 of the `.crate` file.
-    pub fn cksum(&self) -> &Digest {
-        &self.cksum
+    /// SHA-256 of the `.crate` file; `None` where a carrier speaks of the release.
+    pub fn cksum(&self) -> Option<&Digest> {
+        self.cksum.as_ref()
     }
+
+    /// The same release in the form that a carrier speaks of.
+    pub(crate) fn without_cksum(self) -> Release {
+        Release {
+            cksum: None,
+            ..self
+        }
+    }
+
+    /// In what this release, which was signed for `registry`, differs from what is `told` of it there: by an
+    /// index entry, or by the manifest in a vendored folder. `None` where both come to the same for cargo.
+    ///
+    /// Neither checksums are compared nor names and versions. Registries may leave out `rust_version`.
+    /// Some tell of the feature that an optional dependency implies; cargo adds it where it is not told.
+    pub fn difference(&self, told: &Release, registry: &RegistryId) -> Option<Difference> {
+        let deps = |release: &Release| -> BTreeSet<Vec<u8>> {
+            let deps = release.deps.iter();
+            deps.map(|dep| dep.text(registry)).collect()
+        };
+        let is_retold = |told: &Option<String>| told.is_none() || *told == self.rust_version;
+        if deps(self) != deps(told) {
+            Some(Difference::Dependencies)
+        } else if self.all_features() != told.all_features() {
+            Some(Difference::Features)
+        } else if self.links != told.links {
+            Some(Difference::Links)
+        } else if !is_retold(&told.rust_version) {
+            Some(Difference::RustVersion)
+        } else {
+            None
+        }
+    }
+
+    /// The features, and those that cargo takes an optional dependency for.
+    fn all_features(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all = self.features.clone();
+        for dep in self.deps.iter().filter(|dep| dep.optional) {
+            let value = format!("dep:{}", dep.name);
+            if !self.features.values().any(|values| values.contains(&value)) {
+                let implied = || BTreeSet::from([value]);
+                all.entry(dep.name.clone()).or_insert_with(implied);
+            }
+        }
+        all
+    }
+}
+
+/// In what a release differs from what is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Difference {
+    /// Other dependencies.
+    #[error("other dependencies")]
+    Dependencies,
+    /// Other features.
+    #[error("other features")]
+    Features,
+    /// Another native library.
+    #[error("another `links`")]
+    Links,
+    /// Another Rust version.
+    #[error("another `rust-version`")]
+    RustVersion,
 }
 
 /// A dependency as an input tells of it; `name` and `package` in the index's sense.

@@ -20,7 +20,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::{
     Digest, INTEGER_LIMIT, InvalidDigest, InvalidKey, InvalidLocator, InvalidRegistry, Locator,
-    RegistryId, vendored::InvalidVendored,
+    RegistryId, carrier::InvalidCarrier, vendored::InvalidVendored,
 };
 
 const KEY_LOCATOR: &str = "key_locator";
@@ -153,12 +153,17 @@ fn read_signature(node: Node) -> Result<Versioned, Malformed> {
         time,
         registry: registry.parse().map_err(Malformed::Registry)?,
         tree: tree.parse().map_err(Malformed::Tree)?,
-        sig: URL_SAFE_NO_PAD
-            .decode(sig)
-            .ok()
-            .and_then(|sig| sig.try_into().ok())
-            .ok_or(Malformed::Sig)?,
+        sig: Signature::read_sig(&sig)?,
     }))
+}
+
+impl Signature {
+    /// The bytes of a signature in base64url.
+    pub(crate) fn read_sig(text: &str) -> Result<[u8; 64], Malformed> {
+        let decoded = URL_SAFE_NO_PAD.decode(text).ok();
+        let sig = decoded.and_then(|sig| sig.try_into().ok());
+        sig.ok_or(Malformed::Sig)
+    }
 }
 
 /// The members of one of the two objects, until each has been taken.
@@ -475,6 +480,9 @@ pub enum Malformed {
     /// What a vendored folder says of its release is not of the format, or not of this release.
     #[error("`consign` in `.cargo-checksum.json`: {0}")]
     Vendored(#[from] InvalidVendored),
+    /// The file that carries a signature in a package is not of the format.
+    #[error("`.cargo_signature.json`: {0}")]
+    Carrier(#[from] InvalidCarrier),
 }
 
 impl Malformed {

@@ -1,6 +1,7 @@
 //! The statement: the bytes that stand for a release, and the signature over them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::canonical::Value;
 use crate::release::Dependency;
@@ -9,17 +10,63 @@ use crate::{
 };
 
 /// What a statement over an index entry is, to the encoding that is signed. The `v1` is part of it.
-const PAYLOAD_TYPE: &str = "application/vnd.cargo.release.v1+json";
+const INDEX_TYPE: &str = "application/vnd.cargo.release.v1+json";
+
+/// The same, of a statement in a carrier.
+const CARRIER_TYPE: &str = "application/vnd.cargo.carrier.v1+json";
+
+/// How a signature travels, which decides what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// In two fields of the index entry: the checksum of the archive is signed.
+    Index,
+    /// In a file of the package, which its own archive's checksum cannot be in.
+    Carrier,
+}
+
+impl Release {
+    /// The form in which this is signed.
+    pub fn form(&self) -> Form {
+        Form::of(self.cksum())
+    }
+}
+
+impl Form {
+    fn of(cksum: Option<&Digest>) -> Form {
+        match cksum {
+            Some(_) => Form::Index,
+            None => Form::Carrier,
+        }
+    }
+
+    fn payload_type(self) -> &'static str {
+        match self {
+            Form::Index => INDEX_TYPE,
+            Form::Carrier => CARRIER_TYPE,
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Form::Index => "index",
+            Form::Carrier => "carrier",
+        })
+    }
+}
 
 /// What is signed for one release: a single spelling for each meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
+    form: Form,
     body: Vec<u8>,
 }
 
 impl Statement {
     /// The statement that `signer` makes at `time`, in Unix seconds, about `release` in `registry`,
-    /// whose unpacked files have the digest `tree`.
+    /// whose unpacked files have the digest `tree`. The form is that of the release: index form where it has
+    /// a checksum, carrier form where it has none, and then `tree` is without the carrier.
     ///
     /// Fails where `time` is not below 2⁵³.
     pub fn new(
@@ -32,11 +79,7 @@ impl Statement {
         if time >= INTEGER_LIMIT {
             return Err(TimeOutOfRange);
         }
-        let mut deps: Vec<Vec<u8>> = release
-            .deps
-            .iter()
-            .map(|dep| dependency(dep, registry).into_text())
-            .collect();
+        let mut deps: Vec<Vec<u8>> = release.deps.iter().map(|dep| dep.text(registry)).collect();
         deps.sort_unstable();
         let features = release
             .features
@@ -47,7 +90,7 @@ impl Statement {
         object.member("name", &*release.name);
         object.member("vers", &*release.vers);
         object.member("registry", registry.as_str());
-        object.member("cksum", release.cksum.to_string());
+        object.optional("cksum", release.cksum.map(|cksum| cksum.to_string()));
         object.member("tree", tree.to_string());
         let deps = deps.into_iter().map(Value::Written).collect();
         object.member("deps", Value::Array(deps));
@@ -57,6 +100,7 @@ impl Statement {
         object.member("signer", self::signer(signer));
         object.member("time", Value::Integer(time));
         Ok(Statement {
+            form: release.form(),
             body: object.into_value().into_text(),
         })
     }
@@ -68,7 +112,7 @@ impl Statement {
 
     /// The DSSE pre-authentication encoding of the body: the message that is signed.
     pub fn encoded(&self) -> Vec<u8> {
-        dsse::encode(PAYLOAD_TYPE, &self.body)
+        dsse::encode(self.form.payload_type(), &self.body)
     }
 }
 
@@ -89,6 +133,13 @@ impl<'a> Object<'a> {
 
     fn into_value(self) -> Value<'a> {
         Value::Object(self.0)
+    }
+}
+
+impl Dependency {
+    /// Its canonical text in the statement of a release in `registry`.
+    pub(crate) fn text(&self, registry: &RegistryId) -> Vec<u8> {
+        dependency(self, registry).into_text()
     }
 }
 
@@ -238,7 +289,10 @@ pub fn verify(
     .map_err(|TimeOutOfRange| VerifyError::BadSignature)?
     .encoded();
     if !locator.key().verify_strict(&message, &signature.sig) {
-        return Err(VerifyError::BadSignature);
+        return Err(match release.form() {
+            Form::Index => VerifyError::BadSignature,
+            Form::Carrier => VerifyError::BadCarrier,
+        });
     }
     if signature.registry != *registry_in_use {
         return Err(VerifyError::OtherRegistry {
@@ -262,7 +316,7 @@ pub fn verify(
 pub struct SignatureValid {
     name: String,
     vers: String,
-    cksum: Digest,
+    cksum: Option<Digest>,
     fields: SignedFields,
 }
 
@@ -282,12 +336,17 @@ impl SignatureValid {
         &self.fields.signature.registry
     }
 
-    /// SHA-256 of the `.crate` file.
-    pub fn cksum(&self) -> &Digest {
-        &self.cksum
+    /// SHA-256 of the `.crate` file, where that was signed: in index form.
+    pub fn cksum(&self) -> Option<&Digest> {
+        self.cksum.as_ref()
     }
 
-    /// The digest of the unpacked files.
+    /// How the signature travelled.
+    pub fn form(&self) -> Form {
+        Form::of(self.cksum.as_ref())
+    }
+
+    /// The digest of the unpacked files; in carrier form without the carrier.
     pub fn tree(&self) -> &Digest {
         &self.fields.signature.tree
     }
@@ -310,6 +369,9 @@ pub enum VerifyError {
     /// The signature is over something else: the entry or the signature was changed.
     #[error("the signature does not fit the index entry")]
     BadSignature,
+    /// The same, of a signature in a package: its carrier was changed.
+    #[error("the signature in the package does not fit the statement beside it")]
+    BadCarrier,
     /// The signature is true, but its signer released this in another registry.
     #[error("signed for another registry: for {signed_for}, not for {in_use}")]
     OtherRegistry {
@@ -468,7 +530,7 @@ mod tests {
         assert_eq!(valid.name(), "foo");
         assert_eq!(valid.vers(), "1.0.0+meta");
         assert_eq!(valid.registry(), &RegistryId::crates_io());
-        assert_eq!(valid.cksum(), &Digest::of(b""));
+        assert_eq!(valid.cksum(), Some(&Digest::of(b"")));
         assert_eq!(valid.tree(), &tree());
         assert_eq!(valid.time(), 1763800000);
         assert_eq!(valid.locator(), &locator());

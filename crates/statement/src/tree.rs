@@ -69,8 +69,21 @@ impl Tree {
         self.paths.add(path.as_ref(), Kind::Directory)
     }
 
+    /// Takes out the regular file at exactly `path`, and tells its digest.
+    pub fn take(&mut self, path: &str) -> Option<Digest> {
+        let key = sort_key(path);
+        match self.paths.entries.get(&key) {
+            Some((found, Kind::File(digest))) if found == path => {
+                let digest = *digest;
+                self.paths.entries.remove(&key);
+                Some(digest)
+            }
+            _ => None,
+        }
+    }
+
     /// The files and their digests, in the order in which they are hashed.
-    fn files(&self) -> impl Iterator<Item = (&str, &Digest)> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Digest)> {
         let mut files: Vec<_> = self.paths.files().collect();
         files.sort_unstable();
         files.into_iter()
@@ -266,9 +279,13 @@ pub fn of_crate(
     version: &str,
     limit: u64,
 ) -> Result<Digest, TreeError> {
-    let tar = GzDecoder::new(archive);
+    of_tar(GzDecoder::new(archive), name, version, limit).map(Tree::finish)
+}
+
+/// The files in a `.crate` file that is decompressed already, as [`of_crate`] takes them.
+pub fn of_tar(tar: impl Read, name: &str, version: &str, limit: u64) -> Result<Tree, TreeError> {
     let paths = read(tar, name, version, limit, |_, file| digest_of(file))?;
-    Ok(Tree { paths }.finish())
+    Ok(Tree { paths })
 }
 
 /// Whether the files in a `.crate` file, which is decompressed already, can be those of a signed package:

@@ -8,7 +8,11 @@
 
 use std::borrow::Cow;
 
-use consign_statement::{Digest, Locator, RegistryId, Release, Statement, index, publish};
+use consign_statement::carrier::{Carried, Carrier};
+use consign_statement::tree::Tree;
+use consign_statement::{
+    Digest, Locator, RegistryId, Release, Signer as _, Statement, index, publish,
+};
 use proptest::prelude::*;
 
 type Text = Cow<'static, str>;
@@ -291,6 +295,35 @@ proptest! {
         prop_assert_eq!(&published, &told);
     }
 
+    /// A carrier is made of the request too, and read again as it was made; and every line that tells the
+    /// same says no more and no less than it.
+    #[test]
+    fn carrier_agrees_with_every_line_that_tells_the_same(
+        request in request(),
+        registry in 0..REGISTRIES.len(),
+        seed: u64,
+    ) {
+        let id = RegistryId::from_index_url(REGISTRIES[registry][0]).unwrap();
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let locator = Locator::new("github", "octocat", None, key.public_key()).unwrap();
+        let release = Release::from_publish_unpackaged(&request).unwrap();
+        let carrier = Carrier::sign(release, &id, Tree::new(), locator, 1, &key).unwrap();
+        let Carried::Signature(read) = Carrier::from_json(carrier.bytes()).unwrap() else {
+            panic!("another version");
+        };
+        prop_assert_eq!(&read.verify(&id), &carrier.verify(&id));
+        prop_assert!(read.verify(&id).is_ok());
+
+        let cksum = Digest::of(b"crate");
+        let entry = index::Entry::from_request(&request, &cksum);
+        let mut entry = through_json(&retold(entry, registry, seed));
+        if seed.is_multiple_of(2) {
+            entry.rust_version = None;
+        }
+        let told = Release::from_index(&entry).unwrap();
+        prop_assert_eq!(read.release().difference(&told, &id), None);
+    }
+
     /// The other half: where the meaning is another, so are the bytes.
     #[test]
     fn another_meaning_gives_another_statement(
@@ -322,7 +355,15 @@ proptest! {
             12 => entry.links = Some("new library".into()),
             _ => entry.vers = "9.9.9+new".into(),
         }
-        let after = body(&Release::from_index(&entry).unwrap(), registry);
+        let told = Release::from_index(&entry).unwrap();
+        let after = body(&told, registry);
         prop_assert_ne!(before, after);
+
+        // A carrier names its version itself, and one dependency told twice is to cargo the same as once.
+        if (2..=12).contains(&which) {
+            let id = RegistryId::from_index_url(REGISTRIES[registry][0]).unwrap();
+            let signed = Release::from_publish_unpackaged(&request).unwrap();
+            prop_assert!(signed.difference(&told, &id).is_some());
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use consign_statement::carrier::{Carried, Carrier};
 use consign_statement::tree::Tree;
 use consign_statement::{
     Claim, Digest, Locator, RegistryId, Release, SignedFields, Statement, VerifyError, index,
@@ -31,6 +32,7 @@ struct Case {
     sig: Option<String>,
     key_locator: Option<Value>,
     signature: Option<Value>,
+    carrier: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +89,9 @@ fn judge(case: &Case) -> &'static str {
         };
     };
     let registry = RegistryId::from_index_url(registry).unwrap();
+    if let Some(carrier) = &case.carrier {
+        return judge_carrier(carrier, line, &registry);
+    }
     let fields = match Claim::from_json(line.as_bytes()) {
         Ok(Claim::Signed(fields)) => fields,
         Ok(Claim::Unsigned) => return "unsigned",
@@ -102,6 +107,60 @@ fn judge(case: &Case) -> &'static str {
         Err(VerifyError::BadSignature) => "bad-signature",
         Err(VerifyError::OtherRegistry { .. }) => "other-registry",
         Err(_) => "another error",
+    }
+}
+
+/// The same of a package with a carrier, and of an entry without fields.
+fn judge_carrier(carrier: &str, line: &str, registry: &RegistryId) -> &'static str {
+    assert_eq!(Claim::from_json(line.as_bytes()), Ok(Claim::Unsigned));
+    let carrier = match Carrier::from_json(carrier.as_bytes()) {
+        Ok(Carried::Signature(carrier)) => carrier,
+        Ok(Carried::UnknownVersion(_)) => return "unknown-version",
+        Err(_) => return "malformed",
+    };
+    if (carrier.release().name(), carrier.release().vers()) != ("foo", "1.0.0") {
+        return "other-release";
+    }
+    match carrier.verify(registry) {
+        Ok(_) => {}
+        Err(VerifyError::BadCarrier) => return "bad-signature",
+        Err(VerifyError::OtherRegistry { .. }) => return "other-registry",
+        Err(_) => return "another error",
+    }
+    let entry: index::Entry<'_> = serde_json::from_str(line).unwrap();
+    let told = Release::from_index(&entry).unwrap();
+    match carrier.release().difference(&told, registry) {
+        None => "verified",
+        Some(_) => "other-entry",
+    }
+}
+
+/// What a case says of the way to an accepted carrier is what happens on it.
+fn check_carrier(name: &str, case: &Case) {
+    let text = case.carrier.as_deref().unwrap();
+    let Ok(Carried::Signature(read)) = Carrier::from_json(text.as_bytes()) else {
+        panic!("{name}: no carrier");
+    };
+    let SignedFields { locator, signature } = read.fields();
+    let (registry, tree) = (&signature.registry, &signature.tree);
+    let release = read.release();
+    let statement = Statement::new(release, registry, tree, locator, signature.time).unwrap();
+    if case.body.is_some() {
+        let body = String::from_utf8(statement.body().to_vec()).ok();
+        assert_eq!(body, case.body, "{name}");
+        let encoded = Some(hex::encode(statement.encoded()));
+        assert_eq!(encoded, case.encoded, "{name}");
+        let mut seed = [0; 32];
+        hex::decode_to_slice(case.seed.as_deref().unwrap(), &mut seed).unwrap();
+        let key = SigningKey::from_bytes(&seed);
+        let mut files = Tree::new();
+        for file in case.files.as_deref().unwrap() {
+            let digest = Digest::of(file.text.as_bytes());
+            files.add_file(file.path(), digest).unwrap();
+        }
+        let (release, locator) = (Release::clone(release), Locator::clone(locator));
+        let made = Carrier::sign(release, registry, files, locator, signature.time, &key);
+        assert_eq!(made.unwrap().bytes(), text.as_bytes(), "{name}");
     }
 }
 
@@ -134,7 +193,7 @@ fn check_steps(name: &str, case: &Case) {
     if let Some(request) = &case.request {
         let request = request.to_string();
         let request: publish::Request<'_> = serde_json::from_str(&request).unwrap();
-        let release = Release::from_publish(&request, release.cksum()).unwrap();
+        let release = Release::from_publish(&request, release.cksum().unwrap()).unwrap();
         check_statement(name, case, &release, &registry, &fields);
     }
 }
@@ -173,6 +232,8 @@ fn every_file_is_answered_as_it_expects() {
         let answer = judge(case);
         if answer != case.expect {
             wrong.push(format!("{name}: {answer}, not {}", case.expect));
+        } else if answer == "verified" && case.carrier.is_some() {
+            check_carrier(name, case);
         } else if answer == "verified" {
             check_steps(name, case);
         }
@@ -186,6 +247,8 @@ fn every_file_is_answered_as_it_expects() {
         "invalid-release",
         "bad-signature",
         "other-registry",
+        "other-release",
+        "other-entry",
         "tree",
         "invalid-tree",
     ] {

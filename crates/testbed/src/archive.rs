@@ -7,9 +7,19 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
+/// The `.crate` in `bytes`, packed anew without the file `path`, which is relative to the package's root and
+/// must be there.
+pub fn crate_without_file(bytes: &[u8], path: &str) -> Vec<u8> {
+    packed_anew(bytes, path, None)
+}
+
 /// The `.crate` in `bytes`, packed anew with `content` in the file `path`, which is relative to the
 /// package's root and must be there.
 pub fn crate_with_changed_file(bytes: &[u8], path: &str, content: &[u8]) -> Vec<u8> {
+    packed_anew(bytes, path, Some(content))
+}
+
+fn packed_anew(bytes: &[u8], path: &str, content: Option<&[u8]>) -> Vec<u8> {
     let mut from = tar::Archive::new(GzDecoder::new(bytes));
     let mut to = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut changed = false;
@@ -21,8 +31,11 @@ pub fn crate_with_changed_file(bytes: &[u8], path: &str, content: &[u8]) -> Vec<
         entry.read_to_end(&mut data).unwrap();
         let below_root: std::path::PathBuf = name.components().skip(1).collect();
         if below_root == Path::new(path) {
-            data = content.to_owned();
             changed = true;
+            match content {
+                Some(content) => data = content.to_owned(),
+                None => continue,
+            }
         }
         header.set_size(data.len() as u64);
         to.append_data(&mut header, &name, &data[..]).unwrap();

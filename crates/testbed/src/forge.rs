@@ -1,12 +1,15 @@
-//! The interface of a forge, as GitHub documents it, for one account: a web server that keeps the
-//! OpenPGP keys that are added to it, and shows them to everyone.
+//! The interface of a forge, as GitHub, GitLab or Forgejo document it: a web server that keeps
+//! the keys that are added to an account, and shows them to everyone.
 //!
 //! ```text
-//! GET    /api/v3/user                 whose the token is
-//! GET    /api/v3/user/gpg_keys        the account's keys, with their numbers
-//! POST   /api/v3/user/gpg_keys        adds one
-//! DELETE /api/v3/user/gpg_keys/ID     deletes one
-//! GET    /USER.gpg                    its keys, for everyone
+//!                                GitHub, below /api/v3     GitLab, /api/v4     Forgejo, /api/v1
+//! whose the token is             user                      user                user
+//! the account's keys, and more   user/gpg_keys             user/gpg_keys       user/gpg_keys
+//!   to prove that one is its own                                               user/gpg_key_token
+//! its SSH signing keys           user/ssh_signing_keys     user/keys
+//!   for everyone                 users/U/ssh_signing_keys  users/U/keys
+//! its number, for everyone       users/U                   users?username=U    users/U
+//! its keys, for everyone         /U.gpg                    /U.gpg              /U.gpg
 //! ```
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,7 +20,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-/// A forge on this machine, with one account.
+/// A forge on this machine, with one account or more.
 #[derive(Debug)]
 pub struct ForgeServer {
     address: SocketAddr,
@@ -28,36 +31,61 @@ pub struct ForgeServer {
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
-    user: String,
-    token: String,
-    keys: Mutex<Keys>,
+    software: Software,
+    accounts: Mutex<Vec<Account>>,
     requests: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Keys {
+/// What runs at the forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Software {
+    /// GitHub.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Forgejo, as it is for a key whose address the account does not have.
+    Forgejo,
+}
+
+#[derive(Debug)]
+struct Account {
+    user: String,
+    token: String,
+    number: Option<u64>,
     added: Vec<(u64, String)>,
+    ssh: Vec<(u64, String)>,
+    /// The signatures by which keys were proven to be their owner's.
+    proofs: Vec<String>,
     last: u64,
+    /// Whether its number is not told.
+    is_silent: bool,
     /// Whether keys are no longer taken.
     closed: bool,
     /// What is answered next to whoever waits for a token.
     device: Vec<Value>,
 }
 
-/// The number of the account.
+/// The number of the first account; the next ones follow.
 pub const ACCOUNT: u64 = 583_231;
 
+/// What a key has to sign at Forgejo.
+pub const CHALLENGE: &str = "3e4d1f0b8f1fbd3b1c4d5e6f708192a3";
+
 impl ForgeServer {
-    /// Starts one at which `user` has an account, and a token for it.
+    /// Starts a GitHub at which `user` has an account, and a token for it.
     pub fn start(user: &str, token: &str) -> ForgeServer {
+        ForgeServer::of(Software::GitHub, user, token)
+    }
+
+    /// Starts one of another kind.
+    pub fn of(software: Software, user: &str, token: &str) -> ForgeServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             address,
-            user: user.to_owned(),
-            token: token.to_owned(),
-            keys: Mutex::default(),
+            software,
+            accounts: Mutex::default(),
             requests: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -71,11 +99,36 @@ impl ForgeServer {
                 let _ = connection.and_then(|connection| serve(&server, connection));
             }
         });
-        ForgeServer {
+        let forge = ForgeServer {
             address,
             shared,
             listener: Some(listener),
-        }
+        };
+        forge.add_account(user, token);
+        forge
+    }
+
+    /// Another account, and a token for it.
+    pub fn add_account(&self, user: &str, token: &str) {
+        let mut accounts = self.shared.accounts.lock().unwrap();
+        let number = ACCOUNT + u64::try_from(accounts.len()).unwrap();
+        accounts.push(Account {
+            user: user.to_owned(),
+            token: token.to_owned(),
+            number: Some(number),
+            added: Vec::new(),
+            ssh: Vec::new(),
+            proofs: Vec::new(),
+            last: 0,
+            is_silent: false,
+            closed: false,
+            device: Vec::new(),
+        });
+    }
+
+    /// Looks at the first account, or changes it.
+    fn first<T>(&self, act: impl FnOnce(&mut Account) -> T) -> T {
+        act(&mut self.shared.accounts.lock().unwrap()[0])
     }
 
     /// `127.0.0.1:PORT`
@@ -83,25 +136,50 @@ impl ForgeServer {
         self.address.to_string()
     }
 
-    /// The armored keys of the account.
+    /// The armored keys of the first account.
     pub fn keys(&self) -> Vec<String> {
-        let keys = self.shared.keys.lock().unwrap();
-        keys.added.iter().map(|(_, key)| key.clone()).collect()
+        let key = |(_, key): &(u64, String)| key.clone();
+        self.first(|account| account.added.iter().map(key).collect())
     }
 
-    /// From now on no key is added.
+    /// The lines of its SSH signing keys.
+    pub fn ssh_keys(&self) -> Vec<String> {
+        let key = |(_, key): &(u64, String)| key.clone();
+        self.first(|account| account.ssh.iter().map(key).collect())
+    }
+
+    /// The armored signatures by which its keys were proven to be their owner's.
+    pub fn proofs(&self) -> Vec<String> {
+        self.first(|account| account.proofs.clone())
+    }
+
+    /// Its name is somebody else's from now on, who has these keys; or nobody's any more.
+    pub fn hand_over(&self, number: Option<u64>, armored: &[&str]) {
+        let keys = armored.iter().map(|key| (*key).to_owned());
+        self.first(|account| {
+            account.number = number;
+            account.added = (100..).zip(keys).collect();
+        });
+    }
+
+    /// From now on the forge fails where it is asked for its number.
+    pub fn fail_at_number(&self) {
+        self.first(|account| account.is_silent = true);
+    }
+
+    /// From now on no key is added to it.
     pub fn close(&self) {
-        self.shared.keys.lock().unwrap().closed = true;
+        self.first(|account| account.closed = true);
     }
 
     /// From now on keys are added again.
     pub fn open(&self) {
-        self.shared.keys.lock().unwrap().closed = false;
+        self.first(|account| account.closed = false);
     }
 
     /// What is answered, one after the other, to whoever asks for a token by the device flow.
     pub fn device_flow(&self, answers: impl IntoIterator<Item = Value>) {
-        self.shared.keys.lock().unwrap().device = answers.into_iter().collect();
+        self.first(|account| account.device = answers.into_iter().collect());
     }
 
     /// Method and path of every request so far, such as `POST /api/v3/user/gpg_keys`.
@@ -169,7 +247,17 @@ fn serve(server: &Shared, connection: TcpStream) -> std::io::Result<()> {
 
 fn answer(server: &Shared, line: &str, request: &Request) -> (u16, Vec<u8>) {
     let json = |status: u16, value: Value| (status, value.to_string().into_bytes());
-    let mut keys = server.keys.lock().unwrap();
+    let mut accounts = server.accounts.lock().unwrap();
+    // Whose it is says the path, or else the token.
+    let is_meant = |account: &Account| {
+        let Account { user, token, .. } = account;
+        let ends = [format!("/{user}.gpg"), format!("?username={user}")];
+        ends.iter().any(|end| request.path.ends_with(end))
+            || request.path.contains(&format!("/users/{user}"))
+            || request.authorization.ends_with(token)
+    };
+    let at = accounts.iter().position(is_meant).unwrap_or_default();
+    let keys = &mut accounts[at];
     match line {
         "POST /login/device/code" => {
             return json(
@@ -188,51 +276,151 @@ fn answer(server: &Shared, line: &str, request: &Request) -> (u16, Vec<u8>) {
         }
         _ => {}
     }
-    if line == format!("GET /{}.gpg", server.user) {
+    if line == format!("GET /{}.gpg", keys.user) {
         let all: String = keys.added.iter().map(|(_, key)| key.as_str()).collect();
         return match all.is_empty() {
             true => (200, NO_KEYS.as_bytes().to_vec()),
             false => (200, all.into_bytes()),
         };
     }
-    if !line.contains(" /api/v3/user") {
+    let Some((method, path)) = line.split_once(server.software.api()) else {
         return json(404, json!({"message": "Not Found"}));
+    };
+    let (method, path) = (method.trim_end(), path.to_owned());
+    let user = keys.user.clone();
+    let (name, scheme) = match server.software {
+        Software::GitHub => ("login", "Bearer"),
+        Software::GitLab => ("username", "Bearer"),
+        Software::Forgejo => ("login", "token"),
+    };
+    let account = keys.number.map(|id| json!({name: user, "id": id}));
+    // What everybody may ask.
+    let ssh = |keys: &Account| {
+        let entry = |(id, key): &(u64, String)| json!({"id": id, "key": key, "title": "t", "usage_type": "signing"});
+        keys.ssh.iter().map(entry).collect::<Value>()
+    };
+    if method == "GET" && path == "users" && server.software == Software::GitLab {
+        return json(200, account.into_iter().collect());
     }
-    let account = json!({"login": server.user, "id": ACCOUNT});
-    if line == format!("GET /api/v3/users/{}", server.user) {
-        return json(200, account);
+    if method == "GET" && path == format!("users/{user}") {
+        return match account {
+            Some(_) if keys.is_silent => json(500, json!({"message": "Server Error"})),
+            Some(account) => json(200, account),
+            None => json(404, json!({"message": "Not Found"})),
+        };
     }
-    if line == format!("GET /api/v3/users/{}/ssh_signing_keys", server.user) {
-        return json(200, json!([]));
+    if let Some(collection) = server.software.ssh()
+        && method == "GET"
+        && path == format!("users/{user}/{collection}")
+    {
+        return json(200, ssh(keys));
     }
-    if request.authorization != format!("Bearer {}", server.token) {
+    if request.authorization != format!("{scheme} {}", keys.token) {
         return json(401, json!({"message": "Bad credentials"}));
     }
-    let number = line.strip_prefix("DELETE /api/v3/user/gpg_keys/");
-    match (line, number.map(str::parse::<u64>)) {
-        ("GET /api/v3/user", _) => json(200, account),
-        ("GET /api/v3/user/gpg_keys", _) => {
-            let entry = |(id, key): &(u64, String)| json!({"id": id, "raw_key": key});
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let (collection, number) = match path.rsplit_once('/') {
+        Some((collection, number)) if number.parse::<u64>().is_ok() => {
+            (collection.to_owned(), number.parse::<u64>().ok())
+        }
+        _ => (path, None),
+    };
+    let is_ssh = server
+        .software
+        .ssh()
+        .is_some_and(|ssh| collection == format!("user/{ssh}"));
+    match (method, &*collection, number) {
+        ("GET", "user", None) => json(200, account.unwrap_or_default()),
+        ("GET", "user/gpg_key_token", None) if server.software == Software::Forgejo => {
+            (200, CHALLENGE.as_bytes().to_vec())
+        }
+        ("GET", "user/gpg_keys", None) => {
+            let entry = |(id, key): &(u64, String)| server.software.listed(*id, key);
             json(200, keys.added.iter().map(entry).collect())
         }
-        ("POST /api/v3/user/gpg_keys", _) if keys.closed => {
-            json(503, json!({"message": "Service Unavailable"}))
+        ("GET", _, None) if is_ssh => json(200, ssh(keys)),
+        ("POST", ..) if keys.closed => json(503, json!({"message": "Service Unavailable"})),
+        ("POST", "user/gpg_keys", None) => {
+            let member = match server.software {
+                Software::GitLab => "key",
+                Software::GitHub | Software::Forgejo => "armored_public_key",
+            };
+            let Some(key) = body[member].as_str() else {
+                return json(422, json!({"message": "Validation Failed"}));
+            };
+            if server.software == Software::Forgejo {
+                let Some(proof) = body["armored_signature"].as_str() else {
+                    let message = format!(
+                        "None of the emails attached to the GPG key could be found. It may still be \
+                         added if you provide a valid signature for the token: {CHALLENGE}"
+                    );
+                    return json(404, json!({"message": message}));
+                };
+                keys.proofs.push(proof.to_owned());
+            }
+            keys.last += 1;
+            let id = keys.last;
+            keys.added.push((id, key.to_owned()));
+            json(201, server.software.listed(id, key))
         }
-        ("POST /api/v3/user/gpg_keys", _) => {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-            let Some(key) = body["armored_public_key"].as_str() else {
+        ("POST", _, None) if is_ssh => {
+            let usage = body["usage_type"].as_str();
+            let Some(key) = body["key"]
+                .as_str()
+                .filter(|_| server.software == Software::GitHub || usage == Some("signing"))
+            else {
                 return json(422, json!({"message": "Validation Failed"}));
             };
             keys.last += 1;
             let id = keys.last;
-            keys.added.push((id, key.to_owned()));
-            json(201, json!({"id": id, "raw_key": key}))
+            keys.ssh.push((id, key.to_owned()));
+            json(201, json!({"id": id, "key": key}))
         }
-        (_, Some(Ok(id))) if keys.added.iter().any(|(known, _)| *known == id) => {
+        ("DELETE", "user/gpg_keys", Some(id)) if keys.added.iter().any(|(k, _)| *k == id) => {
             keys.added.retain(|(known, _)| *known != id);
             (204, Vec::new())
         }
+        ("DELETE", _, Some(id)) if is_ssh && keys.ssh.iter().any(|(k, _)| *k == id) => {
+            keys.ssh.retain(|(known, _)| *known != id);
+            (204, Vec::new())
+        }
         _ => json(404, json!({"message": "Not Found"})),
+    }
+}
+
+impl Software {
+    /// Where its interface is.
+    fn api(self) -> &'static str {
+        match self {
+            Software::GitHub => "/api/v3/",
+            Software::GitLab => "/api/v4/",
+            Software::Forgejo => "/api/v1/",
+        }
+    }
+
+    /// What its list of SSH signing keys is called.
+    fn ssh(self) -> Option<&'static str> {
+        match self {
+            Software::GitHub => Some("ssh_signing_keys"),
+            Software::GitLab => Some("keys"),
+            Software::Forgejo => None,
+        }
+    }
+
+    /// What it says of an OpenPGP key.
+    fn listed(self, id: u64, key: &str) -> Value {
+        match self {
+            Software::GitHub => json!({"id": id, "raw_key": key}),
+            Software::GitLab => json!({"id": id, "key": key}),
+            Software::Forgejo => {
+                let keys = consign_identity::openpgp::read_public(key.as_bytes());
+                let ids = keys.unwrap_or_default().into_iter().map(|key| {
+                    let fingerprint = key.fingerprint.to_string();
+                    fingerprint[fingerprint.len() - 16..].to_owned()
+                });
+                json!({"id": id, "key_id": ids.collect::<Vec<_>>().first()})
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::{KeyServer, REGISTRY, Registry, Run};
+use crate::{ForgeServer, KeyServer, REGISTRY, Registry, Run};
 
 /// A `CARGO_HOME` of its own.
 #[derive(Debug, Clone)]
@@ -54,6 +54,14 @@ impl Home {
         self.add_config(&format!(
             "[signing.identities.github]\nkeys = \"{}\"",
             keys.template()
+        ));
+    }
+
+    /// Has `github` be the forge, with its keys and its interface.
+    pub fn use_forge(&self, forge: &ForgeServer) {
+        self.add_config(&format!(
+            "[signing.identities.github]\nhost = \"http://{}\"",
+            forge.host()
         ));
     }
 

@@ -31,9 +31,9 @@ mod run;
 mod sandbox;
 mod terminal;
 
-pub use archive::crate_with_changed_file;
+pub use archive::{crate_with_changed_file, crate_without_file};
 pub use authority::Authority;
-pub use forge::{ACCOUNT, ForgeServer};
+pub use forge::{ACCOUNT, CHALLENGE, ForgeServer, Software};
 pub use home::Home;
 pub use keys::{KeyServer, Reply};
 pub use package::PackageBuilder;

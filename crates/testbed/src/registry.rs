@@ -138,7 +138,20 @@ impl Registry {
         key: &SecretKey,
         token: &str,
     ) {
-        let fields = self.signed_fields(name, version, identity, key);
+        self.sign_at(name, version, identity, key, token, now());
+    }
+
+    /// The same, at a time of one's own, in Unix seconds.
+    pub fn sign_at(
+        &self,
+        name: &str,
+        version: &str,
+        identity: &Identity,
+        key: &SecretKey,
+        token: &str,
+        time: u64,
+    ) {
+        let fields = self.fields(&self.identity(), name, version, identity, key, time);
         if let Err(answer) = self.put_signature(name, version, &fields, token) {
             panic!("the registry refuses a signature of {name} {version}: {answer}");
         }
@@ -182,6 +195,18 @@ impl Registry {
         identity: &Identity,
         key: &SecretKey,
     ) -> Value {
+        self.fields(registry, name, version, identity, key, now())
+    }
+
+    fn fields(
+        &self,
+        registry: &RegistryId,
+        name: &str,
+        version: &str,
+        identity: &Identity,
+        key: &SecretKey,
+        time: u64,
+    ) -> Value {
         let line = self.line(name, version).to_string();
         let entry: index::Entry<'_> = serde_json::from_str(&line).unwrap();
         let release = Release::from_index(&entry).unwrap();
@@ -189,8 +214,7 @@ impl Registry {
         let tree = tree::of_crate(&archive[..], name, version, MAX_UNPACKED).unwrap();
         let (provider, user) = (identity.provider(), identity.user());
         let locator = Locator::new(provider, user, None, key.public_key()).unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let fields = sign(&release, registry, &tree, locator, now.as_secs(), key).unwrap();
+        let fields = sign(&release, registry, &tree, locator, time, key).unwrap();
         serde_json::to_value(fields).unwrap()
     }
 
@@ -240,6 +264,11 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_secs()
 }
 
 fn serve(root: &Path, address: &str) -> (Child, String) {

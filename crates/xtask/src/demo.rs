@@ -3,7 +3,7 @@
 //! What is seen is real: both cargos, the registry process, the key server, the packages. The
 //! [`stage`] holds them, and keeps count of what went as told. People type commands at a [`shell`],
 //! which shows them on the [`screen`] and checks what is answered. First all goes well: [`story`].
-//! Then the registry turns hostile: [`attack`]. A [`table`] says what became of it all.
+//! Then the registry turns hostile: [`attack`]. Last, a key is revoked. A [`table`] says what became of it all.
 
 mod attack;
 mod screen;
@@ -26,7 +26,8 @@ const OVERTURE: &str = "
     Cargo believes what a registry tells it: the checksum that a download is compared with comes
     from where the download comes from. Consign is cargo in which the registry only carries goods.
     Whoever publishes signs; whoever builds checks who signed, before anything is compiled.
-    Here is the whole way, and then what a hostile registry can do to it.";
+    Here is the whole way, from a login on; then what a hostile registry can do to it; and at last a
+    key is lost.";
 
 /// Plays it all. Success only if everything went as told.
 pub fn run() -> ExitCode {
@@ -60,5 +61,6 @@ pub fn run() -> ExitCode {
     let mut rows = vec![honest];
     rows.extend(attack::play_all(&mut stage, &cast, &goods));
     story::end_well(&mut stage);
+    story::revocation(&mut stage, &cast);
     stage.close(&rows, since)
 }

@@ -3,15 +3,19 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use anyhow::bail;
-use cargo::signing::keys::{self, ByHand, End, How, Life, Outcome, OwnKeyOf, Which};
+use cargo::signing::keys::{self, AgentKeyOf, ByHand, End, How, Life, Outcome, OwnKeyOf, Which};
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, GlobalContext};
+use url::Url;
 
 use super::make::printing;
 use super::named;
 
 /// `cargo key publish`
 pub(super) fn publish(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    if let Some(of) = keys::in_agent(gctx, named(args), None)? {
+        return published_from_agent(gctx, &of);
+    }
     let of = keys::choose(gctx, named(args), Which::ThatSign)?;
     if of.life()? == Life::Revoked {
         bail!(
@@ -25,27 +29,42 @@ pub(super) fn publish(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()
 }
 
 /// Publishes a key, and says what came of it.
-fn published(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
-    let key = of.describe(gctx)?;
+pub(in super::super) fn published(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
     match keys::publish(gctx, of)? {
-        Outcome::Published { how, page } => {
-            let status = match how {
-                How::Added => "Published",
-                How::AlreadyThere => "Unchanged",
-                How::Replaced => "Replaced",
-            };
-            let more = match how {
-                How::AlreadyThere => ": it is published already",
-                How::Added | How::Replaced => "",
-            };
-            gctx.shell()
-                .status(status, format!("signing key {key}{more}"))?;
-            gctx.shell()
-                .note(format!("it can be seen, and deleted, at {page}"))
-        }
+        Outcome::Published { how, page } => say_published(gctx, &of.describe(gctx)?, how, &page),
         Outcome::ByHand(by_hand) => by_hands(gctx, of, &by_hand),
         Outcome::Deleted | Outcome::NotThere => Ok(()),
     }
+}
+
+/// Publishes a key in the agent, and says what came of it.
+fn published_from_agent(gctx: &GlobalContext, of: &AgentKeyOf) -> CargoResult<()> {
+    match keys::publish_in_agent(gctx, of)? {
+        Outcome::Published { how, page } => say_published(gctx, &of.describe(gctx)?, how, &page),
+        Outcome::ByHand(by_hand) => {
+            cargo::drop_println!(gctx, "{}", of.line());
+            gctx.shell().note(format!(
+                "there is no token to publish the key with\npublish it {by_hand}, as a signing key"
+            ))
+        }
+        Outcome::Deleted | Outcome::NotThere => Ok(()),
+    }
+}
+
+fn say_published(gctx: &GlobalContext, key: &str, how: How, page: &Url) -> CargoResult<()> {
+    let status = match how {
+        How::Added => "Published",
+        How::AlreadyThere => "Unchanged",
+        How::Replaced => "Replaced",
+    };
+    let more = match how {
+        How::AlreadyThere => ": it is published already",
+        How::Added | How::Replaced => "",
+    };
+    gctx.shell()
+        .status(status, format!("signing key {key}{more}"))?;
+    gctx.shell()
+        .note(format!("it can be seen, and deleted, at {page}"))
 }
 
 /// Prints a key that the user has to publish by hand, and says where.
@@ -68,6 +87,14 @@ fn by_hands(gctx: &GlobalContext, of: &OwnKeyOf, by_hand: &ByHand) -> CargoResul
 
 /// `cargo key retire`
 pub(super) fn retire(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    if let Some(of) = keys::in_agent(gctx, named(args), None)? {
+        bail!(
+            "the key {} is an SSH key, which cannot say that it is retired\n\n\
+             help: leave it published, so that what it signed stays good, and sign with another key; \
+             `cargo key revoke` withdraws it",
+            of.describe(gctx)?
+        );
+    }
     let of = keys::choose(gctx, named(args), Which::ThatSign)?;
     if of.life()? == Life::Revoked {
         bail!("the key {} is revoked already", of.key.fingerprint());
@@ -75,8 +102,8 @@ pub(super) fn retire(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
     let of = ended(gctx, args, of, End::Retired)?;
     published(gctx, &of)?;
     gctx.shell().note(format!(
-        "nothing more is signed with it, and a build that sees that it is retired refuses what it signed: \
-         publish that again with another key\n\
+        "nothing more is signed with it; what it signed stays good where `Cargo.lock` names it, and \
+         elsewhere as soon as the package has a later version that is signed with another key\n\
          a new key is made with `cargo key new --sign-as {}`",
         of.identity
     ))
@@ -84,11 +111,24 @@ pub(super) fn retire(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
 
 /// `cargo key revoke`
 pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
-    let of = keys::choose(gctx, named(args), Which::NotRevoked)?;
-    let compromised = args.flag("compromised");
-    let of = ended(gctx, args, of, End::Revoked { compromised })?;
-    let key = of.describe(gctx)?;
-    match keys::withdraw(gctx, &of)? {
+    let (identity, key, outcome) = match keys::in_agent(gctx, named(args), None)? {
+        Some(of) => {
+            let key = of.describe(gctx)?;
+            if !args.flag("yes") {
+                confirm(gctx, &question("revoke", &key, REVOKED), "revoke")?;
+            }
+            let outcome = keys::withdraw_in_agent(gctx, &of)?;
+            (of.identity, key, outcome)
+        }
+        None => {
+            let of = keys::choose(gctx, named(args), Which::NotRevoked)?;
+            let compromised = args.flag("compromised");
+            let of = ended(gctx, args, of, End::Revoked { compromised })?;
+            let outcome = keys::withdraw(gctx, &of)?;
+            (of.identity.clone(), of.describe(gctx)?, outcome)
+        }
+    };
+    match outcome {
         Outcome::Deleted => {
             gctx.shell()
                 .status("Deleted", format!("signing key {key}, at its provider"))?;
@@ -104,16 +144,22 @@ pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
         Outcome::ByHand(by_hand) => gctx.shell().warn(format!(
             "until the key is replaced or deleted where it is published, what it signed is accepted\n\
              help: publish it again {by_hand}: `{}` prints it, now revoked",
-            printing(&of.identity, &by_hand)
+            printing(&identity, &by_hand)
         ))?,
         Outcome::Published { .. } => {}
     }
     gctx.shell().note(format!(
         "a build that sees that it is gone refuses everything that it signed: publish that again with another key\n\
          builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`\n\
-         a new key is made with `cargo key new --sign-as {}`",
-        of.identity
+         a new key is made with `cargo key new --sign-as {identity}`"
     ))
+}
+
+/// What to revoke a key does.
+const REVOKED: &str = "nothing that it signed is accepted any more";
+
+fn question(verb: &str, key: &str, effect: &str) -> String {
+    format!("{verb} the signing key {key}? {effect}, and it cannot be undone")
 }
 
 /// Ends a key, after asking. One that has ended so already stays as it is.
@@ -123,13 +169,9 @@ fn ended(gctx: &GlobalContext, args: &ArgMatches, of: OwnKeyOf, how: End) -> Car
         End::Retired => (
             "retire",
             "Retired",
-            "nothing can be signed with it any more, builds refuse what it signed",
+            "nothing can be signed with it any more",
         ),
-        End::Revoked { .. } => (
-            "revoke",
-            "Revoked",
-            "nothing that it signed is accepted any more",
-        ),
+        End::Revoked { .. } => ("revoke", "Revoked", REVOKED),
     };
     if how.is_reached(of.life()?) {
         gctx.shell().status(
@@ -139,8 +181,7 @@ fn ended(gctx: &GlobalContext, args: &ArgMatches, of: OwnKeyOf, how: End) -> Car
         return Ok(of);
     }
     if !args.flag("yes") {
-        let question = format!("{verb} the signing key {key}? {effect}, and it cannot be undone");
-        confirm(gctx, &question, verb)?;
+        confirm(gctx, &question(verb, &key, effect), verb)?;
     }
     let of = keys::end(gctx, of, how)?;
     gctx.shell().status(status, format!("signing key {key}"))?;

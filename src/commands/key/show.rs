@@ -16,7 +16,11 @@ pub(super) fn list(gctx: &GlobalContext) -> CargoResult<()> {
     let mut unreadable = Ok(());
     let mut rows = Vec::new();
     // Where it is not clear which one signs, none is shown as signing.
-    let signing = keys::signing(gctx, None).ok().flatten();
+    let in_agent = keys::in_agent(gctx, None, None).ok().flatten();
+    let signing = match in_agent {
+        Some(_) => None,
+        None => keys::signing(gctx, None).ok().flatten(),
+    };
     let signs = |of: &OwnKeyOf| {
         signing.as_ref().is_some_and(|signing| {
             signing.identity == of.identity && signing.key.public_key() == of.key.public_key()
@@ -31,6 +35,14 @@ pub(super) fn list(gctx: &GlobalContext) -> CargoResult<()> {
     }
     if let Some(of) = signing.as_ref().filter(|of| of.path.is_none()) {
         rows.push(row(of, true)?);
+    }
+    if let Some(of) = &in_agent {
+        rows.push([
+            of.identity.to_string(),
+            of.fingerprint(),
+            of.key.to_string(),
+            "signs, in the agent".to_owned(),
+        ]);
     }
     let width = |column: usize| rows.iter().map(|row: &[String; 4]| row[column].len()).max();
     let widths = [0, 1, 2].map(|column| width(column).unwrap_or_default());
@@ -80,6 +92,10 @@ fn date(time: u64) -> String {
 
 /// `cargo key show`
 pub(super) fn show(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    if let Some(of) = keys::in_agent(gctx, named(args), None)? {
+        drop_println!(gctx, "{}", of.line());
+        return Ok(());
+    }
     let of = keys::choose(gctx, named(args), Which::ThatSign)?;
     drop_print!(gctx, "{}", of.key.public_armored());
     Ok(())

@@ -72,6 +72,8 @@ pub(super) struct Place {
     pub(super) identity: Option<String>,
     /// Who publishes to the registries of these names.
     pub(super) publishers: BTreeMap<String, String>,
+    /// With which keys.
+    pub(super) publishers_keys: BTreeMap<String, String>,
     pub(super) key: Option<String>,
     pub(super) passphrase_command: Option<Vec<String>>,
     pub(super) max_key_age: Option<Duration>,
@@ -132,7 +134,7 @@ impl Place {
                 }
                 "max-key-age" => {
                     let name = "signing.max-key-age";
-                    let age = parse_time_span(string(value, name)?)
+                    let age = time_span(string(value, name)?)
                         .with_context(|| format!("invalid `{name}` in {}", value.definition()))?;
                     place.max_key_age = Some(age);
                 }
@@ -160,8 +162,15 @@ impl Place {
                                         .publishers
                                         .insert(name.to_owned(), identity.to_owned());
                                 }
+                                "key" => {
+                                    let tail = string(value, &format!("{at}.key"))?;
+                                    place
+                                        .publishers_keys
+                                        .insert(name.to_owned(), tail.to_owned());
+                                }
                                 _ => {
-                                    let known = ["unsigned", "new-signer", "new-key", "identity"];
+                                    let known =
+                                        ["unsigned", "new-signer", "new-key", "identity", "key"];
                                     return unknown(value, &at, key, &known);
                                 }
                             }
@@ -233,7 +242,7 @@ impl Place {
             } else if key == "IDENTITY" {
                 place.identity = Some(value.to_owned());
             } else if key == "MAX_KEY_AGE" {
-                let age = parse_time_span(value)
+                let age = time_span(value)
                     .with_context(|| format!("invalid environment variable `{name}`"))?;
                 place.max_key_age = Some(age);
             } else if key == "PASSPHRASE_COMMAND" {
@@ -263,7 +272,8 @@ impl Place {
 
     /// The settings in it that say who publishes, and how, which a project cannot.
     pub(super) fn publishers_own(&self) -> Vec<String> {
-        let of_registry = |name: &String| format!("registries.{name}.identity");
+        let of_registry =
+            |setting: &'static str| move |name: &String| format!("registries.{name}.{setting}");
         let of_provider = |(name, provider): (&String, &ProviderTable)| {
             let setting = format!("identities.{name}.client-id");
             provider.client_id.as_ref().map(|_| setting)
@@ -276,7 +286,8 @@ impl Place {
         let general = general.into_iter().filter(|(_, there)| *there);
         general
             .map(|(setting, _)| setting.to_owned())
-            .chain(self.publishers.keys().map(of_registry))
+            .chain(self.publishers.keys().map(of_registry("identity")))
+            .chain(self.publishers_keys.keys().map(of_registry("key")))
             .chain(self.identities.iter().filter_map(of_provider))
             .collect()
     }
@@ -346,6 +357,16 @@ fn absolute(keys: &str, file: &Path) -> String {
             .unwrap_or_default(),
     };
     folder.join(keys).display().to_string()
+}
+
+/// A time span as cargo's configuration has them, such as `7 days`. Cargo's own reader does not look
+/// whether what it multiplies overflows: a number of so many digits is none that anybody means.
+fn time_span(text: &str) -> CargoResult<Duration> {
+    const MAX_DIGITS: usize = 9;
+    if text.bytes().take_while(u8::is_ascii_digit).count() > MAX_DIGITS {
+        bail!("{text:?} is a number of more than {MAX_DIGITS} digits");
+    }
+    parse_time_span(text)
 }
 
 fn strip<'k>(key: &'k str, prefix: &str, suffix: &str) -> Option<&'k str> {

@@ -9,13 +9,16 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use consign_identity::Identity;
+use consign_identity::account::AccountNumber;
 use consign_identity::forge::{self, Fault, Forge, ForgeError, PublicHalf, Purpose, Withdrawn};
 use consign_identity::openpgp::OwnKey;
 use consign_identity::provider::{Location, Provider};
+use consign_identity::ssh;
 use url::Url;
 
-use super::{OwnKeyOf, explained, folder, passphrase, provider, token};
+use super::{AgentKeyOf, OwnKeyOf, explained, folder, passphrase, provider, token};
 use crate::signing::context::unix_now;
+use crate::signing::lookup::numbers;
 use crate::signing::net::Network;
 use crate::signing::private_file;
 use crate::{CargoResult, GlobalContext};
@@ -86,7 +89,17 @@ impl fmt::Display for ByHand {
     }
 }
 
-/// Where the public half of a key of `identity` is published by hand.
+/// Where a key is published by hand, for what is to be done with it.
+fn by_hand_for(gctx: &GlobalContext, identity: &Identity, purpose: Purpose) -> CargoResult<ByHand> {
+    let is_ssh = matches!(purpose, Purpose::PublishSsh | Purpose::WithdrawSsh);
+    let provider = provider(gctx, identity)?;
+    match (provider.ssh_page(), provider.page_of_ssh_keys()) {
+        (Some(add), Some(list)) if is_ssh => Ok(ByHand::Page { add, list }),
+        _ => by_hand(gctx, identity),
+    }
+}
+
+/// Where the public half of an OpenPGP key of `identity` is published by hand.
 pub fn by_hand(gctx: &GlobalContext, identity: &Identity) -> CargoResult<ByHand> {
     let provider = provider(gctx, identity)?;
     Ok(match (provider.page(), provider.page_of_keys()) {
@@ -104,53 +117,109 @@ pub fn by_hand(gctx: &GlobalContext, identity: &Identity) -> CargoResult<ByHand>
 
 /// Publishes the public half of a key, as it is now.
 pub fn publish(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
-    at_forge(gctx, of, Purpose::Publish, |forge, right| {
-        let armored = of.key.public_armored();
-        let half = PublicHalf {
-            armored: &armored,
-            key: of.key.published(),
-        };
-        let user = of.identity.user();
-        let prove = |text: &str| proof(gctx, of, text).map_err(|error| format!("{error:#}"));
-        let published = forge.publish(user, &right.token, half, TITLE, &prove)?;
-        let (published, how) = match published.how {
-            forge::How::Added => (published, How::Added),
-            forge::How::AlreadyThere => (published, How::AlreadyThere),
-            forge::How::Outdated => {
-                // What may be asked of the key is made sure of before it is deleted there.
-                let opened = opened(gctx, of)?;
-                let prove = |text: &str| sign(&opened, text).map_err(|error| format!("{error:#}"));
-                let replaced = forge.replace(user, &right.token, half, TITLE, &prove)?;
-                (replaced, How::Replaced)
-            }
-        };
-        remember_number(gctx, &of.identity, published.account.get())?;
-        let page = published.page;
-        Ok(Outcome::Published { how, page })
-    })
+    let key = of.key.fingerprint().to_string();
+    at_forge(
+        gctx,
+        &of.identity,
+        &key,
+        Purpose::Publish,
+        |forge, right| {
+            let armored = of.key.public_armored();
+            let half = PublicHalf {
+                armored: &armored,
+                key: of.key.published(),
+            };
+            let user = of.identity.user();
+            let prove = |text: &str| proof(gctx, of, text).map_err(|error| format!("{error:#}"));
+            let published = forge.publish(user, &right.token, half, TITLE, &prove)?;
+            let (published, how) = match published.how {
+                forge::How::Added => (published, How::Added),
+                forge::How::AlreadyThere => (published, How::AlreadyThere),
+                forge::How::Outdated => {
+                    // What may be asked of the key is made sure of before it is deleted there.
+                    let opened = opened(gctx, of)?;
+                    let prove =
+                        |text: &str| sign(&opened, text).map_err(|error| format!("{error:#}"));
+                    let replaced = forge.replace(user, &right.token, half, TITLE, &prove)?;
+                    (replaced, How::Replaced)
+                }
+            };
+            remember_number(gctx, &of.identity, published.account)?;
+            let page = published.page;
+            Ok(Outcome::Published { how, page })
+        },
+    )
 }
 
 /// Deletes a key at its provider.
 pub fn withdraw(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
-    at_forge(gctx, of, Purpose::Withdraw, |forge, right| {
-        let fingerprint = of.key.fingerprint();
-        let withdrawn = forge.withdraw(of.identity.user(), &right.token, fingerprint)?;
-        Ok(match withdrawn {
-            Withdrawn::Deleted => Outcome::Deleted,
-            Withdrawn::NotThere => Outcome::NotThere,
-        })
-    })
+    let fingerprint = of.key.fingerprint();
+    let key = fingerprint.to_string();
+    at_forge(
+        gctx,
+        &of.identity,
+        &key,
+        Purpose::Withdraw,
+        |forge, right| {
+            let withdrawn = forge.withdraw(of.identity.user(), &right.token, fingerprint)?;
+            Ok(outcome(withdrawn))
+        },
+    )
 }
 
-/// Does something at the forge of a key's identity, where it is one and there is a token.
+/// Publishes a key in the agent, as an SSH signing key.
+pub fn publish_in_agent(gctx: &GlobalContext, of: &AgentKeyOf) -> CargoResult<Outcome> {
+    let key = ssh::fingerprint(&of.key);
+    at_forge(
+        gctx,
+        &of.identity,
+        &key,
+        Purpose::PublishSsh,
+        |forge, right| {
+            let published = forge.publish_ssh(of.identity.user(), &right.token, &of.key, TITLE)?;
+            let how = match published.how {
+                forge::How::Added => How::Added,
+                forge::How::AlreadyThere | forge::How::Outdated => How::AlreadyThere,
+            };
+            remember_number(gctx, &of.identity, published.account)?;
+            let page = published.page;
+            Ok(Outcome::Published { how, page })
+        },
+    )
+}
+
+/// Deletes a key in the agent at its provider.
+pub fn withdraw_in_agent(gctx: &GlobalContext, of: &AgentKeyOf) -> CargoResult<Outcome> {
+    let key = ssh::fingerprint(&of.key);
+    at_forge(
+        gctx,
+        &of.identity,
+        &key,
+        Purpose::WithdrawSsh,
+        |forge, right| {
+            let withdrawn = forge.withdraw_ssh(of.identity.user(), &right.token, &of.key)?;
+            Ok(outcome(withdrawn))
+        },
+    )
+}
+
+fn outcome(withdrawn: Withdrawn) -> Outcome {
+    match withdrawn {
+        Withdrawn::Deleted => Outcome::Deleted,
+        Withdrawn::NotThere => Outcome::NotThere,
+    }
+}
+
+/// Does something with a key at the forge of its identity, where it is one and there is a token.
 fn at_forge(
     gctx: &GlobalContext,
-    of: &OwnKeyOf,
+    identity: &Identity,
+    key: &str,
     purpose: Purpose,
     act: impl FnOnce(Forge<'_>, &token::Right) -> CargoResult<Outcome>,
 ) -> CargoResult<Outcome> {
-    let provider: &Provider = provider(gctx, &of.identity)?;
-    let by_hand = || by_hand(gctx, &of.identity).map(Outcome::ByHand);
+    let provider: &Provider = provider(gctx, identity)?;
+    let by_hand = || by_hand_for(gctx, identity, purpose).map(Outcome::ByHand);
     if gctx.offline_flag().is_some() {
         return by_hand();
     }
@@ -161,7 +230,7 @@ fn at_forge(
     match token::find(gctx, provider, forge, purpose)? {
         Some(right) => {
             let done = act(forge, &right).map_err(|error| match error.downcast() {
-                Ok(fault) => with_help(fault, provider, &of.identity, purpose),
+                Ok(fault) => with_help(fault, provider, identity, key, purpose),
                 Err(other) => other,
             });
             done.with_context(|| {
@@ -169,7 +238,6 @@ fn at_forge(
                     Purpose::Withdraw | Purpose::WithdrawSsh => "delete",
                     Purpose::Publish | Purpose::PublishSsh => "publish",
                 };
-                let key = of.key.fingerprint();
                 format!("failed to {what} the key {key} with {}", right.from)
             })
         }
@@ -182,9 +250,16 @@ fn with_help(
     error: ForgeError,
     provider: &Provider,
     identity: &Identity,
+    key: &str,
     purpose: Purpose,
 ) -> anyhow::Error {
     let page = |url: Option<Url>| url.map_or_else(|| "its provider".to_owned(), |u| u.to_string());
+    let (add, list) = match purpose {
+        Purpose::PublishSsh | Purpose::WithdrawSsh => {
+            (provider.ssh_page(), provider.page_of_ssh_keys())
+        }
+        Purpose::Publish | Purpose::Withdraw => (provider.page(), provider.page_of_keys()),
+    };
     let help = match (&error.fault, purpose) {
         (Fault::OnlyDeleted(_), _) => {
             format!("publish it again as soon as can be: `cargo key publish {identity}`")
@@ -193,13 +268,13 @@ fn with_help(
             "do it from your own machine: a job that publishes packages needs the secret key alone"
                 .to_owned()
         }
-        (Fault::Scope { .. }, Purpose::Withdraw) => format!(
+        (Fault::Scope { .. }, Purpose::Withdraw | Purpose::WithdrawSsh) => format!(
             "give the token that scope, or delete the key at {}",
-            page(provider.page_of_keys())
+            page(list)
         ),
         (Fault::Scope { .. }, _) => format!(
-            "give the token that scope, or publish what `cargo key show {identity}` prints at {}",
-            page(provider.page())
+            "give the token that scope, or publish what `cargo key show {key}` prints at {}",
+            page(add)
         ),
         _ => return anyhow::Error::msg(error.to_string()),
     };
@@ -227,7 +302,12 @@ fn opened(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<OwnKey> {
 }
 
 /// Keeps the number of an account, which the provider itself gave.
-fn remember_number(gctx: &GlobalContext, identity: &Identity, number: u64) -> CargoResult<()> {
+fn remember_number(
+    gctx: &GlobalContext,
+    identity: &Identity,
+    number: AccountNumber,
+) -> CargoResult<()> {
+    numbers::record(gctx, provider(gctx, identity)?, identity.user(), number)?;
     let path = number_file(gctx, identity);
     private_file::write(&path, format!("{number}\n").as_bytes())
         .context("failed to store the number of the account")

@@ -2,16 +2,18 @@
 //!
 //! The key that signs is the one in the environment; or that of the identity which publishes, by
 //! `signing.identity`, and the one of that fingerprint, by `signing.key`; or else the only one that
-//! still can. Nothing is guessed: where two are left, the error lists them.
+//! still can. Nothing is guessed: where two are left, the error lists them. A key in an agent signs where
+//! `signing.key` names it.
 
 use std::sync::Arc;
 
 use anyhow::bail;
 use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
-use consign_statement::RegistryId;
+use consign_statement::{PublicKey, RegistryId};
 
-use super::{Life, OwnKeyOf, account, environment, passphrase, read_all};
+use super::agent::{self, AgentKeyOf, NoSignature};
+use super::{Life, OwnKeyOf, account, environment, in_agent, passphrase, read_all};
 use crate::{CargoResult, GlobalContext};
 
 /// The fewest digits of a fingerprint that name a key.
@@ -20,9 +22,35 @@ const MIN_TAIL: usize = 8;
 /// Who signs, with an open key.
 pub(in super::super) struct Signer {
     pub(in super::super) identity: Identity,
-    pub(in super::super) key: Arc<SecretKey>,
+    pub(in super::super) key: OpenKey,
     /// The number of the account, where the provider gave it.
     pub(in super::super) account: Option<u64>,
+}
+
+/// A key that signs.
+pub(in super::super) enum OpenKey {
+    /// One whose secret is here.
+    Own(Arc<SecretKey>),
+    /// One in an agent.
+    InAgent(PublicKey),
+}
+
+impl consign_statement::Signer for OpenKey {
+    type Error = NoSignature;
+
+    fn public_key(&self) -> PublicKey {
+        match self {
+            OpenKey::Own(key) => key.public_key(),
+            OpenKey::InAgent(key) => *key,
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], NoSignature> {
+        match self {
+            OpenKey::Own(key) => Ok(key.sign(message)),
+            OpenKey::InAgent(key) => agent::sign(key, message),
+        }
+    }
 }
 
 /// Which keys come into question where none is named.
@@ -40,6 +68,17 @@ pub(in super::super) fn signer(
     gctx: &GlobalContext,
     registry: Option<&RegistryId>,
 ) -> CargoResult<Option<Signer>> {
+    if environment::key(gctx, registry)?.is_none()
+        && let Some(AgentKeyOf { identity, key }) = in_agent(gctx, None, registry)?
+    {
+        let account = account::number(gctx, &identity)?;
+        let key = OpenKey::InAgent(key);
+        return Ok(Some(Signer {
+            identity,
+            key,
+            account,
+        }));
+    }
     let Some(of) = signing(gctx, registry)? else {
         return Ok(None);
     };
@@ -47,7 +86,7 @@ pub(in super::super) fn signer(
     let account = account::number(gctx, &identity)?;
     let signer = |key| Signer {
         identity,
-        key,
+        key: OpenKey::Own(key),
         account,
     };
     if let Some(key) = gctx.signing.opened(&public) {
@@ -82,8 +121,8 @@ pub fn signing(
             );
         }
     }
-    if let Some(tail) = policy.key() {
-        return named(gctx, keys, tail, "which `signing.key` names").map(Some);
+    if let Some((setting, tail)) = policy.key(registry)? {
+        return named(gctx, keys, tail, &format!("which `{setting}` names")).map(Some);
     }
     if keys.is_empty() {
         return Ok(None);
@@ -117,11 +156,6 @@ pub fn signing(
             )
         }
     }
-}
-
-/// Whether there is any key at all to sign with.
-pub(in super::super) fn any(gctx: &GlobalContext) -> CargoResult<bool> {
-    Ok(environment::key(gctx, None)?.is_some() || !super::files(gctx)?.is_empty())
 }
 
 /// The stored key that a command is about: `which` is an identity, or a fingerprint or its end; the

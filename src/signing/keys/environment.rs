@@ -6,8 +6,9 @@
 //! stored one does. Whose it is says `CARGO_SIGNING_IDENTITY`, or another place that sets
 //! `signing.identity`, or else the key's own User ID.
 
+use std::ffi::OsString;
+
 use anyhow::{Context as _, bail};
-use cargo_util::ProcessBuilder;
 use consign_identity::openpgp::{KeyError, OwnKey};
 use consign_statement::RegistryId;
 
@@ -19,17 +20,17 @@ pub(in super::super) const SECRET_KEY: &str = "CARGO_SIGNING_KEY";
 /// The variable that has its passphrase.
 pub(in super::super) const SECRET_KEY_PASSPHRASE: &str = "CARGO_SIGNING_KEY_PASSPHRASE";
 
-/// Takes both variables from a program that is run while something is compiled: a compiler, which
-/// runs the procedural macros of dependencies, a build script, a test.
+/// What the two variables are for every program that is run while something is compiled (a compiler, which
+/// runs the procedural macros of dependencies, a build script, a test), where they are set: empty,
+/// which is as good as none. It goes among what `[env]` sets for these programs.
 ///
 /// This keeps the key out of what such a program prints or stores of its environment. It is no wall:
-/// a build script is run by the same user, who can read what cargo was started with.
-pub fn withhold(program: &mut ProcessBuilder) {
-    for variable in [SECRET_KEY, SECRET_KEY_PASSPHRASE] {
-        if std::env::var_os(variable).is_some() {
-            program.env_remove(variable);
-        }
-    }
+/// a build script is run by the same user, who can read what cargo was started with. Programs that
+/// are commands of cargo's, such as `cargo release`, keep both: they may be about to publish.
+pub fn withheld(gctx: &GlobalContext) -> impl Iterator<Item = (String, OsString)> {
+    let secrets = [SECRET_KEY, SECRET_KEY_PASSPHRASE].into_iter();
+    let set = secrets.filter(|name| gctx.get_env_os(name).is_some());
+    set.map(|name| (name.to_owned(), OsString::new()))
 }
 
 /// The key in the environment, for publishing to `registry`.

@@ -8,7 +8,9 @@
 
 use std::cmp::Reverse;
 
+use consign_identity::account::{self, AccountNumber, Standing};
 use consign_identity::answer::{Answer, Cached, NoAnswer};
+use consign_identity::openpgp::Worth;
 use consign_identity::provider::{Question, When};
 use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
 use consign_statement::{PublicKey, SignedFields};
@@ -20,6 +22,10 @@ use super::address;
 pub(super) struct Known {
     /// Whom to ask, in order, or why nobody can be.
     pub(super) places: Result<Vec<Place>, Unanswered>,
+    /// The recorded number of the account.
+    pub(super) number: Option<AccountNumber>,
+    /// Why a key that is not recorded does not count: the account may be another than it was.
+    pub(super) doubt: Option<Standing>,
 }
 
 /// One place that may have an identity's keys.
@@ -28,6 +34,10 @@ pub(super) struct Place {
     pub(super) question: Question,
     /// The last answer that said something.
     pub(super) remembered: Option<Cached>,
+    /// The one before this command.
+    pub(super) recorded: Option<Cached>,
+    /// Whether it waits for the account's number before it is remembered beyond this command.
+    pub(super) is_held: bool,
     /// What came of asking in this command.
     pub(super) asked: Asked,
 }
@@ -43,6 +53,33 @@ pub(super) enum Asked {
 }
 
 impl Known {
+    /// An identity about which nobody can be asked.
+    pub(super) fn nowhere(why: Unanswered) -> Known {
+        Known {
+            places: Err(why),
+            number: None,
+            doubt: None,
+        }
+    }
+
+    /// Whether `answer` has a key that is not recorded, of an account of which a key is, or its number.
+    pub(super) fn is_new(&self, answer: &Answer) -> bool {
+        let places = self.places.as_deref().unwrap_or_default();
+        let recorded: Vec<Answer> = places
+            .iter()
+            .filter_map(|place| place.recorded.clone())
+            .map(Cached::into_answer)
+            .collect();
+        let keys = |answer: &Answer| match answer {
+            Answer::Keys(keys) => keys.clone(),
+            _ => Vec::new(),
+        };
+        let is_recorded = |key: &PublicKey| recorded.iter().any(|known| known.find(key).is_some());
+        let is_known =
+            self.number.is_some() || recorded.iter().any(|known| !keys(known).is_empty());
+        is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
+    }
+
     /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
     /// remembered answer that it will not do any more.
     pub(super) fn next(
@@ -83,15 +120,32 @@ impl Known {
         if let Err(why) = &self.places {
             return KeyAnswer::Unanswered(why.clone());
         }
+        if let Some(other) = account::contradicts(self.number, fields.locator.account()) {
+            return KeyAnswer::OtherAccount(other);
+        }
         let answer = self.answer();
         let found = answer
             .as_ref()
             .and_then(|answer| answer.find(fields.locator.key()));
         if let Some(key) = found {
-            return match key.check(fields.signature.time) {
-                Ok(()) => KeyAnswer::Published,
+            return match key.check(fields.signature.time, self.last_asked()) {
+                Ok(Worth::Full) => KeyAnswer::Published,
+                Ok(Worth::BeforeEnd { end }) => KeyAnswer::Ended { end },
                 Err(fault) => KeyAnswer::Withdrawn(Withdrawn::Fault(fault)),
             };
+        }
+        match &self.doubt {
+            Some(Standing::Other(other)) => {
+                return KeyAnswer::OtherAccount(*other);
+            }
+            Some(Standing::NoSuchAccount) => {
+                return KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount);
+            }
+            Some(Standing::Unknown(why)) => {
+                let why = format!("whether the account is still the same is not known: {why}");
+                return KeyAnswer::Unanswered(Unanswered::Failed(why));
+            }
+            Some(Standing::Same | Standing::Unrecorded(_)) | None => {}
         }
         // What is remembered is older than the key may be.
         if let Some(why) = self.failure() {
@@ -142,6 +196,13 @@ impl Known {
         Some(more.fold(first, |first, more| first.and(more.into_answer())))
     }
 
+    /// When the last of what is remembered was answered; Unix seconds.
+    fn last_asked(&self) -> u64 {
+        let places = self.places.as_deref().unwrap_or_default();
+        let answers = places.iter().filter_map(|place| place.remembered.as_ref());
+        answers.map(Cached::asked).max().unwrap_or_default()
+    }
+
     /// What is remembered of the place that answers for the account: the last answer that said which
     /// keys it has, or else that there is none.
     fn first_answer(&self) -> Option<&Cached> {
@@ -176,6 +237,24 @@ impl Known {
 }
 
 impl Place {
+    /// Takes back what was answered of keys that are not recorded. Where the account is another, what it
+    /// says of the keys that are recorded is nothing either.
+    pub(super) fn without_new_keys(&mut self, standing: &Standing) {
+        let recorded = self.recorded.clone();
+        self.remembered = match (standing, self.remembered.take()) {
+            (Standing::Unknown(_), Some(answered)) => {
+                let asked = answered.asked();
+                let known = recorded.map(Cached::into_answer);
+                let Answer::Keys(mut keys) = answered.into_answer() else {
+                    return;
+                };
+                keys.retain(|key| known.as_ref().is_some_and(|k| k.find(&key.key).is_some()));
+                Cached::new(asked, &Answer::Keys(keys))
+            }
+            _ => recorded,
+        };
+    }
+
     /// Why it did not answer, with its address.
     fn failure(&self, why: &NoAnswer) -> String {
         format!("`{}`: {why}", address(self.question.location()))

@@ -19,6 +19,7 @@ use super::{SIGNERS_FILE, file_of, sightings_file, users_file, workspace_root};
 use crate::core::Workspace;
 use crate::signing::check::refused;
 use crate::signing::look::Locked;
+use crate::signing::lookup::numbers;
 use crate::{CargoResult, GlobalContext};
 
 /// The file that a command changes: the user's own, or what serves the workspace.
@@ -80,7 +81,18 @@ pub fn allow(
         let wanted: Vec<_> = identities.iter().collect();
         gctx.signing.answers.fetch_accounts(gctx, &wanted)?;
         for identity in identities {
-            numbers.insert(identity, gctx.signing.answers.account(identity));
+            let answer = gctx.signing.answers.account(identity);
+            // What was recorded here of whoever had the name before does not count any more.
+            if let Some(AccountAnswer::Number(number)) = &answer
+                && let Some(provider) = gctx
+                    .signing
+                    .policy(gctx)?
+                    .providers()
+                    .get(identity.provider())
+            {
+                numbers::record(gctx, provider, identity.user(), *number)?;
+            }
+            numbers.insert(identity, answer);
         }
     }
     let changed = store.change(gctx, |signers| {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use consign_statement::{Digest, RegistryId};
-use consign_testbed::{Registry, consign, crate_with_changed_file, stock};
+use consign_statement::{Digest, RegistryId, carrier};
+use consign_testbed::{Registry, consign, crate_with_changed_file, crate_without_file, stock};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -17,8 +17,18 @@ pub fn swap_bytes(registry: &Registry, name: &str, version: &str) {
     registry.edit_line(name, version, |line| line["cksum"] = cksum.into());
 }
 
-/// Takes the signature away.
-pub fn strip(line: &mut Value) {
+/// Takes the signature away: from the index, and from the package.
+pub fn strip(registry: &Registry, name: &str, version: &str) {
+    let path = registry.crate_path(name, version);
+    let archive = crate_without_file(&fs::read(&path).unwrap(), carrier::NAME);
+    let cksum = Digest::of(&archive).to_string();
+    fs::write(path, archive).unwrap();
+    registry.edit_line(name, version, strip_entry);
+    registry.edit_line(name, version, |line| line["cksum"] = cksum.into());
+}
+
+/// Takes it from the index alone.
+pub fn strip_entry(line: &mut Value) {
     let line = line.as_object_mut().unwrap();
     line.remove("signature");
     line.remove("key_locator");
@@ -81,11 +91,12 @@ fn changed_checksum_in_the_index_is_refused() {
 fn stripped_signature_is_refused() {
     let scene = Scene::with_foo();
     swap_bytes(&scene.world.registry, "foo", "1.0.0");
-    scene.world.registry.edit_line("foo", "1.0.0", strip);
+    strip(&scene.world.registry, "foo", "1.0.0");
     let (stock, consign) = scene.run(["run"]);
     stock.is_hit();
     expect![[r#"
             Updating `demo` index
+         Downloading crates ...
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is not signed, and signatures are required by `--require-signatures`
         location searched: `demo` index
@@ -100,7 +111,7 @@ fn stripped_signature_is_refused() {
 fn stripped_signature_is_not_missed_where_nothing_is_required() {
     let scene = Scene::with_foo();
     swap_bytes(&scene.world.registry, "foo", "1.0.0");
-    scene.world.registry.edit_line("foo", "1.0.0", strip);
+    strip(&scene.world.registry, "foo", "1.0.0");
     let (stock, consign) = scene.run_without_a_rule(["run"]);
     stock.is_hit();
     consign.is_hit();
@@ -170,7 +181,7 @@ fn unpacked_package_that_is_unsigned_is_not_compiled_when_signatures_are_require
     scene.world.registry.stop();
     let (stock, consign) = scene.run(["run", "--offline"]);
     stock.is_hit();
-    consign.refuses("version 1.0.0 is not signed");
+    consign.refuses("refusing `foo v1.0.0 (registry `demo`)`: it is not signed");
 }
 
 /// A lockfile keeps to a version that was yanked, and its entry is still the registry's to write.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use consign_statement::Digest;
-use consign_testbed::crate_with_changed_file;
+use consign_statement::{Digest, carrier};
+use consign_testbed::{crate_with_changed_file, crate_without_file};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -150,7 +150,11 @@ fn restored_cache_in_which_all_fits_is_refused() {
 fn with_a_cache_without_signatures() -> Scene {
     let scene = Scene::with_foo().fetched();
     scene.attack(|victim| {
-        let cksum = edit_cached(victim);
+        edit_cached(victim);
+        let path = victim.cached("foo-1.0.0");
+        let archive = crate_without_file(&fs::read(&path).unwrap(), carrier::NAME);
+        let cksum = Digest::of(&archive).to_string();
+        fs::write(path, archive).unwrap();
         let mut line = stripped(scene.world.registry.line("foo", "1.0.0"));
         line["cksum"] = cksum.into();
         write_index_cache(victim, &[("1.0.0", line)]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use consign_statement::Digest;
+use consign_statement::{Digest, carrier};
 use consign_testbed::Registry;
 use serde_json::json;
 
@@ -211,6 +211,7 @@ fn checksum_of_what_was_just_packed_is_no_proof() {
         );
         let checksums = json!({ "package": Digest::of(&packed).to_string(), "files": {} });
         fs::write(foo.join(".cargo-checksum.json"), checksums.to_string()).unwrap();
+        fs::remove_file(foo.join(carrier::NAME)).unwrap();
         fs::remove_file(victim.app.join("Cargo.lock")).unwrap();
     });
     let package = [

@@ -22,6 +22,7 @@
 mod arbitrary;
 mod archives;
 mod caches;
+mod carrier;
 mod commands;
 mod endless;
 mod extraneous;

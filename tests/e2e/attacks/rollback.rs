@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::arbitrary::strip;
+use super::arbitrary::{strip, strip_entry};
 use super::{EVIL, Scene};
 use crate::World;
 
@@ -40,20 +40,30 @@ fn older_version_under_a_newer_number_is_refused() {
 #[test]
 fn stripped_newer_version_makes_an_older_one_be_chosen() {
     let scene = Scene::of(world_with_a_hole());
-    scene.world.registry.edit_line("foo", "1.0.1", strip);
+    strip(&scene.world.registry, "foo", "1.0.1");
     let (stock, consign) = scene.run(["run"]);
     stock.is_unharmed("foo 1.0.1\n");
     consign.is_hit();
 }
 
 #[test]
-fn stripped_newer_version_that_the_lockfile_names_is_refused() {
+fn stripped_entry_of_what_the_lockfile_names_is_made_up_for_by_the_package() {
     let scene = Scene::of(world_with_a_hole()).fetched();
-    scene.world.registry.edit_line("foo", "1.0.1", strip);
+    scene.world.registry.edit_line("foo", "1.0.1", strip_entry);
     scene.attack(|victim| fs::remove_dir_all(victim.home.path().join("registry")).unwrap());
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_unharmed("foo 1.0.1\n");
-    consign.refuses("version 1.0.1 is not signed");
+    consign.is_unharmed("foo 1.0.1\n");
+}
+
+#[test]
+fn stripped_newer_version_that_the_lockfile_names_is_refused() {
+    let scene = Scene::of(world_with_a_hole()).fetched();
+    strip(&scene.world.registry, "foo", "1.0.1");
+    scene.attack(|victim| fs::remove_dir_all(victim.home.path().join("registry")).unwrap());
+    let (stock, consign) = scene.run(["run", "--locked"]);
+    stock.refuses("checksum for `foo v1.0.1 (registry `demo`)` changed between lock files");
+    consign.refuses("checksum for `foo v1.0.1 (registry `demo`)` changed between lock files");
 }
 
 #[test]

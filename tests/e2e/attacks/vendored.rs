@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use consign_statement::carrier;
 use serde_json::{Value, json};
 
 use super::caches::with_a_switch;
@@ -42,6 +43,12 @@ fn write(victim: &Victim, name: &str, content: &str) {
     edit_checksums(victim, |checksums| {
         checksums["files"].as_object_mut().unwrap().remove(name);
     });
+}
+
+/// Removes a file, and the memory of it.
+fn remove(victim: &Victim, name: &str) {
+    write(victim, name, "");
+    fs::remove_file(file(victim, name)).unwrap();
 }
 
 const OTHER_FILES: &str = "are not those that were signed";
@@ -146,7 +153,7 @@ fn edited_manifest_is_refused() {
     });
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_hit();
-    consign.refuses("its manifest has other dependencies, features or links");
+    consign.refuses("its manifest has other features than what was signed");
 }
 
 #[test]
@@ -279,10 +286,11 @@ fn stripped_entry_is_refused_where_signatures_are_required() {
         edit_checksums(victim, |checksums| {
             drop(checksums.as_object_mut().unwrap().remove("consign"))
         });
+        remove(victim, carrier::NAME);
     });
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_hit();
-    consign.refuses("version 1.0.0 is not signed");
+    consign.refuses("refusing `foo v1.0.0 (registry `demo`)`: it is not signed");
 }
 
 /// A folder, and what was taken out of it, in the hands of somebody who requires nothing.
@@ -293,6 +301,7 @@ fn with_a_stripped_entry() -> Scene {
         edit_checksums(victim, |checksums| {
             drop(checksums.as_object_mut().unwrap().remove("consign"))
         });
+        remove(victim, carrier::NAME);
     });
     scene
 }
@@ -315,7 +324,7 @@ fn stripped_entry_is_not_missed_where_none_was_seen() {
     consign.is_hit();
 }
 
-/// A folder made by stock cargo carries no signatures, so there is nothing to be edited unseen.
+/// A folder made by stock cargo has no signed entries; what the packages carry is in it all the same.
 #[test]
 fn folder_that_stock_cargo_vendored_is_refused() {
     let scene = Scene::with_foo();
@@ -328,7 +337,7 @@ fn folder_that_stock_cargo_vendored_is_refused() {
     });
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_hit();
-    consign.refuses("version 1.0.0 is not signed");
+    consign.refuses(OTHER_FILES);
 }
 
 /// A second folder that says it is `foo` 1.0.0 as well: which of them counts, only chance says.
@@ -389,7 +398,7 @@ fn manifest_of_a_package_that_is_not_compiled_is_refused() {
     });
     let (stock, consign) = scene.run(["run", "--frozen"]);
     stock.is_hit();
-    consign.refuses("its manifest has other dependencies, features or links than its signed entry");
+    consign.refuses("its manifest has other dependencies than what was signed");
 }
 
 /// All files are as they were signed. What the compiler is, rustup reads where they really are.

@@ -9,7 +9,6 @@ pub struct ForgeError {
     /// Who was asked: `github.com`.
     pub host: String,
     /// What is wrong.
-    #[source]
     pub fault: Fault,
 }
 

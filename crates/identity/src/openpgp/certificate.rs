@@ -79,10 +79,13 @@ fn keys(certificates: &[Certificate<'_>], checks: &Checks) -> Result<Vec<Publish
                     place.insert(key.key, published.len());
                     published.push(key);
                 }
-                Some(&at) if key.state.badness() > published[at].state.badness() => {
-                    published[at] = key;
+                Some(&at) => {
+                    let both = published[at].state.worse(key.state);
+                    if key.state.badness() > published[at].state.badness() {
+                        published[at] = key;
+                    }
+                    published[at].state = both;
                 }
-                Some(_) => {}
             }
         }
         if checks.left.get() == 0 {
@@ -190,17 +193,12 @@ impl Certificate<'_> {
         let revocation = self.revocation_of_primary(&primary, checks);
         let word = self.word_on_primary(&primary, checks);
         // The primary key's own end; what it may do besides is no matter of its subkeys.
-        let limit = match (&revocation, &word) {
-            (Some(revocation), _) => *revocation,
-            (None, None) => KeyState::Unproven,
-            (
-                None,
-                Some(Word {
-                    expires: Some(end), ..
-                }),
-            ) => KeyState::GoodUntil(*end),
-            (None, Some(Word { expires: None, .. })) => KeyState::Good,
+        let limit = match word.as_ref().map(|word| word.expires) {
+            None => KeyState::Unproven,
+            Some(Some(end)) => KeyState::GoodUntil(end),
+            Some(None) => KeyState::Good,
         };
+        let limit = revocation.map_or(limit, |revocation| limit.worse(revocation));
 
         let mut keys = Vec::new();
         if let Some(key) = ed25519(&primary) {
@@ -573,7 +571,7 @@ mod tests {
         );
         assert_eq!(
             states(data!("sq-revoked-superseded.asc")),
-            [Retired(LATER); 3]
+            [NotForSigning, NotForSigning, Retired(LATER)]
         );
         assert_eq!(states(data!("sq-revoked-compromised.asc")), [Revoked; 3]);
     }

@@ -66,10 +66,12 @@ fn own(key: &OwnKey) {
     let end = u64::from(u32::MAX);
     if let Ok(retired) = key.retire(end, OsRng) {
         assert_eq!(retired.public_key(), key.public_key());
-        let was = key.published().state;
-        assert!(match retired.published().state {
-            KeyState::Retired(since) => since == end || was == KeyState::Retired(since),
-            state => state == KeyState::Revoked && was == state,
+        assert!(match (key.published().state, retired.published().state) {
+            (KeyState::Good, KeyState::Retired(since)) => since == end,
+            // It had ended before, or would have.
+            (KeyState::GoodUntil(was) | KeyState::Retired(was), KeyState::Retired(since)) =>
+                since == was.min(end),
+            (was, state) => was.fault().is_some() && was == state,
         });
     }
     if let Ok(revoked) = key.revoke(end, Withdrawal::NoReason, OsRng) {

@@ -465,6 +465,80 @@ unfit_plain("sig_over_other_spelling", "signed with white space in the body",
 case("registry_other", "other-registry", "a true signature, for another registry than the one in use",
      PLAIN_LINE | signed(PLAIN), "https://corp.example/index/")
 
+# --- Carriers -----------------------------------------------------------------------------------
+
+LEFT_OUT = [{"path": ".gitignore", "text": "/target\n"}, {"path": "docs/.gitattributes", "text": ""}]
+
+
+def carried(**members):
+    """A statement in carrier form: without `cksum`, and of all files but the carrier."""
+    always = statement(tree=tree_of(FILES + LEFT_OUT), links="z", rust_version="1.70",
+                       deps=[dep("bar", optional=True), dep("baz", registry=CORP)],
+                       features={"default": ["bar"]})
+    del always["cksum"]
+    return always | members
+
+
+def carrier(statement, payload_type=CARRIER_TYPE, **members):
+    """The file that carries a statement, before it is written down."""
+    sign = Ed25519PrivateKey.from_private_bytes(SEED).sign
+    return {"v": 1, "statement": statement,
+            "left_out": {f["path"]: sha256(f["text"].encode()) for f in LEFT_OUT},
+            "sig": base64url(sign(encode(canonical(statement).encode(), payload_type)))} | members
+
+
+def carrier_case(name, expect, about, carrier, line, registry=CRATES_IO, **members):
+    """A package `foo` of version 1.0.0 with this file in it, and this index line without fields."""
+    text = carrier if isinstance(carrier, str) else canonical(carrier)
+    case(name, expect, about, line, registry, carrier=text, **members)
+
+
+IN_PACKAGE = carried()
+IN_PACKAGE_LINE = line(IN_PACKAGE, cksum=CKSUM)
+IN_PACKAGE_BODY = canonical(IN_PACKAGE).encode()
+carrier_case("carrier_full", "verified", "every member; a line as other registries keep it, without `rust_version`",
+             carrier(IN_PACKAGE), {k: v for k, v in IN_PACKAGE_LINE.items() if k != "rust_version"},
+             seed=SEED.hex(), files=FILES + LEFT_OUT, tree=tree_of(FILES + LEFT_OUT),
+             body=IN_PACKAGE_BODY.decode(), encoded=encode(IN_PACKAGE_BODY, CARRIER_TYPE).hex())
+BARE = statement(tree=tree_of(FILES))
+del BARE["cksum"]
+carrier_case("carrier_minimal", "verified", "no member that could be left out", carrier(BARE, left_out={}), PLAIN_LINE)
+carrier_case("carrier_implied_feature", "verified", "a line that tells of a feature which a dependency implies",
+             carrier(IN_PACKAGE), IN_PACKAGE_LINE | {"features": {"default": ["bar"], "bar": ["dep:bar"]}})
+carrier_case("carrier_version_unknown", "unknown-version", "a version that is not known counts as unsigned",
+             {"v": 2, "more": []}, IN_PACKAGE_LINE)
+carrier_case("carrier_of_another_package", "other-release", "a true carrier, of another package",
+             carrier(carried(name="bar")), IN_PACKAGE_LINE)
+carrier_case("carrier_of_another_version", "other-release", "a true carrier, of another version",
+             carrier(carried(vers="1.0.1")), IN_PACKAGE_LINE)
+carrier_case("carrier_of_another_registry", "other-registry", "a true carrier, for another registry than the one in use",
+             carrier(IN_PACKAGE), IN_PACKAGE_LINE, registry="https://corp.example/index")
+carrier_case("carrier_line_dependency_added", "other-entry", "a dependency that the signer does not know",
+             carrier(IN_PACKAGE), IN_PACKAGE_LINE | {"deps": [*IN_PACKAGE["deps"], dep("evil")]})
+carrier_case("carrier_line_features_changed", "other-entry", "a feature that turns on more",
+             carrier(IN_PACKAGE), IN_PACKAGE_LINE | {"features": {"default": ["bar", "baz/evil"]}})
+carrier_case("carrier_line_links_removed", "other-entry", "no `links`", carrier(IN_PACKAGE),
+             {k: v for k, v in IN_PACKAGE_LINE.items() if k != "links"})
+carrier_case("carrier_line_rust_version_changed", "other-entry", "another `rust_version`",
+             carrier(IN_PACKAGE), IN_PACKAGE_LINE | {"rust_version": "1.0"})
+carrier_case("carrier_sig_over_index_type", "bad-signature", "the same body, signed as that of an index entry",
+             carrier(IN_PACKAGE, RELEASE_TYPE), IN_PACKAGE_LINE)
+carrier_case("carrier_tree_changed", "bad-signature", "other files",
+             carrier(IN_PACKAGE) | {"statement": carried(tree=tree_of(FILES))}, IN_PACKAGE_LINE)
+carrier_case("carrier_white_space", "malformed", "a byte that nobody signed",
+             canonical(carrier(IN_PACKAGE)) + "\n", IN_PACKAGE_LINE)
+carrier_case("carrier_member_unknown", "malformed", "a member that the format does not have",
+             carrier(IN_PACKAGE, more=1), IN_PACKAGE_LINE)
+carrier_case("carrier_member_twice", "malformed", "a member that is there twice",
+             canonical(carrier(IN_PACKAGE)).replace('"v":1', '"v":1,"v":1'), IN_PACKAGE_LINE)
+carrier_case("carrier_cksum", "malformed", "a statement in index form", carrier(carried(cksum=CKSUM)), IN_PACKAGE_LINE)
+carrier_case("carrier_not_canonical", "malformed", "members in another order",
+             json.dumps(carrier(IN_PACKAGE), separators=(",", ":")), IN_PACKAGE_LINE)
+carrier_case("carrier_left_out_other_file", "malformed", "a file that no vendored folder lacks",
+             carrier(IN_PACKAGE, left_out={"build.rs": CKSUM}), IN_PACKAGE_LINE)
+carrier_case("carrier_deps_unsorted", "malformed", "dependencies in another order",
+             carrier(carried(deps=list(reversed(IN_PACKAGE["deps"])))), IN_PACKAGE_LINE)
+
 # --- Trees --------------------------------------------------------------------------------------
 
 

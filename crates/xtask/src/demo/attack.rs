@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::shell::{Answer, Person};
 use super::stage::{Cargo, Stage};
-use super::story::{Cast, DETAILS, Goods, MARK, RECEIPT, RECEIPT_LIB, consumer, make_key};
+use super::story::{Cast, DETAILS, Goods, MARK, RECEIPT, RECEIPT_LIB, consumer, log_in};
 use super::table::{Outcome, Row};
 
 /// One lie.
@@ -255,7 +255,7 @@ fn other_itoa(stage: &Stage, goods: &Goods) -> anyhow::Result<Vec<u8>> {
 
 fn add_dependency(stage: &mut Stage, cast: &Cast, goods: &Goods) -> anyhow::Result<String> {
     let mallory = &cast.mallory;
-    make_key(stage, mallory, "mallory", 3).context("mallory has no key")?;
+    log_in(stage, mallory, "mallory", 3).context("mallory has no key")?;
     let build = format!(
         "fn main() {{\n    let home = std::env::var(\"CARGO_HOME\").unwrap();\n    \
          std::fs::write(home + \"/{TRACE_FILE}\", \"{MARK}\\n\").unwrap();\n}}\n"

@@ -9,7 +9,7 @@ use consign_identity::openpgp::SecretKey;
 use consign_testbed::{Home, Run, Sandbox};
 
 use super::screen::look;
-use super::stage::{Cargo, Stage};
+use super::stage::{Cargo, Stage, forge_token};
 use super::story::MARK;
 
 /// Somebody with a home directory, in which `.cargo` is what cargo calls its home.
@@ -41,9 +41,10 @@ impl Person {
         let folder = self.home.path().join("signing/keys/github").join(user);
         let file = fs::read_dir(&folder)
             .with_context(|| format!("cannot read `{}`", folder.display()))?
-            .next()
-            .with_context(|| format!("no key in `{}`", folder.display()))??;
-        Ok(SecretKey::from_armored(&fs::read(file.path())?)?)
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|extension| extension == "asc"))
+            .with_context(|| format!("no key in `{}`", folder.display()))?;
+        Ok(SecretKey::from_armored(&fs::read(file)?)?)
     }
 
     /// A text in which this person's folders are called what they would be called at home.
@@ -64,6 +65,8 @@ pub struct Typing<'a> {
     hidden: &'static [&'static str],
     shown: usize,
     retries: &'static str,
+    stdin: String,
+    token: String,
     expected: Expected,
 }
 
@@ -82,8 +85,6 @@ pub struct Answer {
     pub as_told: bool,
     /// Whether the command succeeded.
     pub success: bool,
-    /// Standard output.
-    pub stdout: String,
     /// Standard error, then standard output.
     pub all: String,
 }
@@ -104,6 +105,8 @@ impl<'a> Typing<'a> {
             hidden: &[],
             shown: usize::MAX,
             retries: "0",
+            stdin: String::new(),
+            token: String::new(),
             expected: Expected::default(),
         }
     }
@@ -129,6 +132,18 @@ impl<'a> Typing<'a> {
     /// Goes out to the internet, where not everything works at the first try.
     pub fn outside(mut self) -> Typing<'a> {
         self.retries = "3";
+        self
+    }
+
+    /// This is on its standard input.
+    pub fn given(mut self, text: &str) -> Typing<'a> {
+        self.stdin = text.to_owned();
+        self
+    }
+
+    /// With the token that `user` has at the forge, as `gh` or a variable gives it.
+    pub fn with_token_of(mut self, user: &str) -> Typing<'a> {
+        self.token = forge_token(user);
         self
     }
 
@@ -168,6 +183,8 @@ impl<'a> Typing<'a> {
             .args(self.words.split(' '))
             .env("CARGO_TERM_COLOR", colour)
             .env("CARGO_NET_RETRY", self.retries)
+            .env("GH_TOKEN", self.token)
+            .stdin(self.stdin)
             .run();
         let shown = who.seen(&format!("{}{}", output.stderr, output.stdout));
         let shown_part = excerpt(&shown, self.hidden, self.shown);
@@ -181,7 +198,6 @@ impl<'a> Typing<'a> {
         Answer {
             as_told: faults.is_empty(),
             success: output.status == Some(0),
-            stdout: strip_str(&output.stdout).to_string(),
             all,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anstyle::Style;
 use consign_testbed::program::RELEASE;
-use consign_testbed::{KeyServer, Registry, Sandbox, consign, registry_program, stock};
+use consign_testbed::{ForgeServer, Registry, Sandbox, consign, registry_program, stock};
 
 use super::screen::{Screen, look, time};
 use super::shell::{Person, Typing};
@@ -45,7 +45,7 @@ impl fmt::Display for Cargo {
 pub struct Stage {
     pub screen: Screen,
     pub registry: Registry,
-    pub keys: KeyServer,
+    pub forge: ForgeServer,
     pub sandbox: Sandbox,
     stock: PathBuf,
     consign: PathBuf,
@@ -53,12 +53,17 @@ pub struct Stage {
     acts: Vec<bool>,
 }
 
+/// The token that an account has at the forge.
+pub fn forge_token(user: &str) -> String {
+    format!("ghp_{user}")
+}
+
 impl Stage {
     /// The first act: builds what is missing, and starts what must run.
     pub fn set(mut screen: Screen) -> Stage {
         screen.heading("1. The stage");
         screen.paragraph(
-            "A registry, a key server that plays GitHub, and a few people with a home directory \
+            "A registry, a server that plays GitHub, and a few people with a home directory \
              each, all of it in a temporary folder. Nothing is installed, and your own files and \
              settings are not touched.",
         );
@@ -75,11 +80,14 @@ impl Stage {
         );
         let sandbox = Sandbox::new();
         let registry = Registry::start(&sandbox);
-        let keys = KeyServer::start();
+        let forge = ForgeServer::start("alice", &forge_token("alice"));
+        for user in ["bob", "mallory"] {
+            forge.add_account(user, &forge_token(user));
+        }
         let mut stage = Stage {
             screen,
             registry,
-            keys,
+            forge,
             sandbox,
             stock,
             consign,
@@ -119,10 +127,10 @@ impl Stage {
                 format!("{}, a process of its own", self.registry.url()),
             ),
             (
-                "key server",
+                "forge",
                 format!(
-                    "{}, in the place of https://github.com/{{user}}.gpg",
-                    self.keys.template()
+                    "http://{}, in the place of https://github.com",
+                    self.forge.host()
                 ),
             ),
         ];

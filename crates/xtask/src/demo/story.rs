@@ -81,49 +81,43 @@ pub fn play(stage: &mut Stage) -> Option<(Cast, Goods, Row)> {
 
 fn identities(stage: &mut Stage) -> Option<Cast> {
     stage.act(
-        "Two identities",
-        "Alice and Bob each make a signing key, and put the public half where their GitHub account \
-         shows it to everybody. An identity is an account that people know; there is no new one to \
-         learn.",
+        "Two logins",
+        "Alice and Bob log in to the registry, each on a new machine, and say as whom they sign. That \
+         makes a signing key and puts its public half where their GitHub account shows it to everybody; \
+         the registry never sees it. On a terminal `cargo login` would ask for it. An identity is an \
+         account that people know; there is no new one to learn.",
     );
     let cast = Cast {
         alice: Person::new(&stage.sandbox, "alice", "alice"),
         bob: Person::new(&stage.sandbox, "bob", "bob"),
         mallory: Person::new(&stage.sandbox, "mallory", "mallory"),
     };
-    make_key(stage, &cast.alice, "alice", usize::MAX)?;
-    make_key(stage, &cast.bob, "bob", 3)?;
+    log_in(stage, &cast.alice, "alice", usize::MAX)?;
+    log_in(stage, &cast.bob, "bob", 3)?;
     Some(cast)
 }
 
-/// Makes a key for `github:USER` and publishes it there, of which so many `lines` are shown. `None`
+/// Logs in to the registry, and signs as `github:USER` from then on. So many `lines` are shown. `None`
 /// where that did not go as told.
-pub fn make_key(stage: &mut Stage, person: &Person, user: &str, lines: usize) -> Option<()> {
+pub fn log_in(stage: &mut Stage, person: &Person, user: &str, lines: usize) -> Option<()> {
     let token = stage.registry.token(user);
-    person.home.use_registry(&stage.registry, Some(&token));
-    person.home.use_keys(&stage.keys);
+    person.home.use_registry(&stage.registry, None);
+    person.home.use_forge(&stage.forge);
     let made = stage
         .types(
             person,
             Cargo::Consign,
-            &format!("key new --sign-as github:{user}"),
+            &format!("login --sign-as github:{user}"),
         )
-        .says(format!("of GitHub user @{user}"))
-        .enter();
-    let shown = stage
-        .types(person, Cargo::Consign, "key show")
+        .given(&format!("{token}\n"))
+        .with_token_of(user)
         .showing(lines)
-        .says("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        .hiding(&["Updating"])
+        .says("Login token for `demo` saved")
+        .says(format!("of GitHub user @{user}"))
+        .says("Published signing key")
         .enter();
-    if !(made.as_told && shown.as_told) {
-        return None;
-    }
-    stage.keys.publish(user, &shown.stdout);
-    stage.screen.aside(&format!(
-        "{user} adds this key to the account @{user}: for real at https://github.com/settings/gpg/new, \
-         here on the key server"
-    ));
-    Some(())
+    made.as_told.then_some(())
 }
 
 fn packages(stage: &mut Stage, cast: &Cast) -> Option<Goods> {
@@ -260,7 +254,7 @@ fn honest_build(stage: &mut Stage) -> Row {
          where to ask for the keys of GitHub accounts. That is all.",
     );
     let (carol, shop) = consumer(stage, "honest");
-    let asked = stage.keys.requests().len();
+    let asked = stage.forge.requests().len();
     let built = stage
         .types(&carol, Cargo::Consign, "build --require-signatures")
         .in_folder(&shop)
@@ -269,35 +263,35 @@ fn honest_build(stage: &mut Stage) -> Row {
         .says("(published by GitHub user @bob)")
         .says("Finished")
         .enter();
-    let mut requests = stage.keys.requests().split_off(asked);
+    let mut requests = stage.forge.requests().split_off(asked);
     requests.sort();
     if stage.expect(
-        requests == ["GET /alice.gpg HTTP/1.1", "GET /bob.gpg HTTP/1.1"],
-        "the key server was asked twice, once for alice and once for bob",
+        requests == ["GET /alice.gpg", "GET /bob.gpg"],
+        "the forge was asked twice, once for alice and once for bob",
         &requests.join("\n"),
     ) {
         stage
             .screen
-            .good("the key server was asked twice: for alice and for bob");
+            .good("the forge was asked twice: for alice and for bob");
     }
 
     stage.screen.gap();
     stage.screen.paragraph(
         "Carol now builds and runs by her lockfile. What is known need not be asked again.",
     );
-    let asked = stage.keys.requests().len();
+    let asked = stage.forge.requests().len();
     stage
         .types(&carol, Cargo::Consign, "run --locked --require-signatures")
         .in_folder(&shop)
         .says(RECEIPT)
         .enter();
-    let requests = stage.keys.requests().split_off(asked);
+    let requests = stage.forge.requests().split_off(asked);
     if stage.expect(
         requests.is_empty(),
-        "the key server was not asked",
+        "the forge was not asked",
         &requests.join("\n"),
     ) {
-        stage.screen.good("the key server was not asked");
+        stage.screen.good("the forge was not asked");
     }
 
     stage.screen.gap();
@@ -329,7 +323,7 @@ pub fn consumer(stage: &Stage, id: &str) -> (Person, PathBuf) {
     let id = format!("carol-{id}");
     let carol = Person::new(&stage.sandbox, "carol", &id);
     carol.home.use_registry(&stage.registry, None);
-    carol.home.use_keys(&stage.keys);
+    carol.home.use_forge(&stage.forge);
     let shop = stage
         .sandbox
         .package("shop")
@@ -340,7 +334,7 @@ pub fn consumer(stage: &Stage, id: &str) -> (Person, PathBuf) {
     (carol, shop)
 }
 
-/// The last act: with everything as it was, all is well again.
+/// With everything as it was, all is well again.
 pub fn end_well(stage: &mut Stage) {
     stage.act(
         "Everything put back",
@@ -354,5 +348,37 @@ pub fn end_well(stage: &mut Stage) {
         .hiding(DETAILS)
         .says(RECEIPT)
         .never_says(MARK)
+        .enter();
+}
+
+/// A key is lost, and revoked where everyone already looks.
+pub fn revocation(stage: &mut Stage, cast: &Cast) {
+    stage.act(
+        "A lost key",
+        "Alice has lost the laptop that had her key, and revokes it from a copy. It is deleted from her \
+         account, which is where every build looks. The registry has no say in it.",
+    );
+    stage
+        .types(
+            &cast.alice,
+            Cargo::Consign,
+            "key revoke --compromised --yes",
+        )
+        .with_token_of("alice")
+        .showing(2)
+        .says("Deleted signing key")
+        .enter();
+    stage.screen.gap();
+    stage
+        .screen
+        .paragraph("The next build that looks takes nothing more that was signed with it.");
+    let (carol, shop) = consumer(stage, "after");
+    stage
+        .types(&carol, Cargo::Consign, "run --require-signatures")
+        .in_folder(&shop)
+        .hiding(&["Updating", "warning:", "help:"])
+        .fails()
+        .says("signed as `github:alice` with a key that this account does not publish")
+        .never_says(RECEIPT)
         .enter();
 }

@@ -1,0 +1,426 @@
+//! Signatures that travel in packages, of which the index says nothing.
+//!
+//! Whether an entry without the two fields is that of a signed release is known when its archive was looked
+//! at, and not before. So where policy needs an answer, such a version is a candidate that is *not known
+//! yet*: what the resolver chose is downloaded ([`look_at`]) and judged like all others, before anything is
+//! settled, unpacked or compiled. Where policy needs none, it is judged when it is unpacked.
+//!
+//! What is found is an [`Entry`] as an index line with the two fields would give. It
+//! is kept for the command, and found again in the archive by the next one: the archive is what the checksum
+//! in the index and in `Cargo.lock` is of. No verdict is kept.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::task::Poll;
+
+use consign_policy::{Choice, Verdict};
+use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
+use consign_statement::{Claim, Malformed, RegistryId, index};
+
+use super::check::without_entry;
+use super::context::{lock, registry_id};
+use super::entry::{Entry, SharedEntry};
+use super::report;
+use super::resolve::is_from_registry;
+use crate::core::dependency::DepKind;
+use crate::core::package::PackageSet;
+use crate::core::{Dependency, Package, PackageId, SourceId, Summary};
+use crate::sources::SourceConfigMap;
+use crate::sources::source::{QueryKind, Source, SourceMap};
+use crate::util::interning::InternedString;
+use crate::{CargoResult, GlobalContext};
+
+/// How many versions of a package are downloaded to find one that is signed.
+const MAX_TRIED: usize = 3;
+
+/// What one command knows of packages whose index entries say nothing.
+#[derive(Debug, Default)]
+pub(super) struct CarriedOnes {
+    /// What is being done with archives.
+    doing: Mutex<Doing>,
+    /// Those that the resolver chose.
+    undecided: Mutex<HashSet<PackageId>>,
+    /// Those that were looked at and carry nothing.
+    unsigned: Mutex<HashSet<PackageId>>,
+    /// What is to be said of those that were downloaded and are still to be checked.
+    downloaded: Mutex<HashMap<PackageId, String>>,
+}
+
+/// What is done with an archive that is about to be unpacked.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It is checked and unpacked.
+    #[default]
+    Unpack,
+    /// It is checked, and not yet unpacked.
+    Check,
+    /// What it carries is noted, and nothing else.
+    Look,
+}
+
+/// What ends the unpacking of an archive that is only looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("the archive is not to be unpacked yet")]
+pub(super) struct NotYet;
+
+impl CarriedOnes {
+    pub(super) fn doing(&self) -> Doing {
+        *lock(&self.doing)
+    }
+
+    /// The resolver chose `id`. `false` where that was known.
+    pub(super) fn note_undecided(&self, id: PackageId) -> bool {
+        lock(&self.undecided).insert(id)
+    }
+
+    pub(super) fn is_undecided(&self, id: PackageId) -> bool {
+        lock(&self.undecided).contains(&id)
+    }
+
+    /// `id` was looked at, and there is nothing.
+    pub(super) fn note_unsigned(&self, id: PackageId) {
+        lock(&self.unsigned).insert(id);
+    }
+
+    pub(super) fn is_unsigned(&self, id: PackageId) -> bool {
+        lock(&self.unsigned).contains(&id)
+    }
+
+    /// Whether so many versions of the package were looked at in vain that no other is.
+    pub(super) fn is_tried_enough(&self, id: PackageId) -> bool {
+        let of_package =
+            |other: &&PackageId| (other.name(), other.source_id()) == (id.name(), id.source_id());
+        lock(&self.unsigned).iter().filter(of_package).count() >= MAX_TRIED
+    }
+
+    /// Keeps what is said of a download until it is checked.
+    pub(super) fn hold(&self, id: PackageId, descriptor: &str) {
+        lock(&self.downloaded).insert(id, descriptor.to_owned());
+    }
+
+    pub(super) fn held(&self, id: PackageId) -> Option<String> {
+        lock(&self.downloaded).remove(&id)
+    }
+}
+
+/// Whether the index says nothing of a signature of this release, so that its package may.
+pub(super) fn may_carry(summary: &Summary) -> bool {
+    is_from_registry(summary.package_id())
+        && match summary.signed() {
+            None => true,
+            Some(entry) => matches!(entry.claim(), Ok(Claim::Unsigned)),
+        }
+}
+
+/// Finds out what the packages `ids` carry: those that are not in the cache are downloaded, and nothing is
+/// unpacked. What is found is among [`chosen`](super::Signing::chosen).
+pub(super) fn look_at(
+    gctx: &GlobalContext,
+    set: &PackageSet<'_>,
+    ids: &[PackageId],
+) -> CargoResult<()> {
+    each(gctx, set, ids, Doing::Look, |package| {
+        let id = package.package_id();
+        if gctx
+            .signing
+            .chosen(id)
+            .is_none_or(|entry| says_nothing(&entry))
+        {
+            let mut sources = set.sources_mut();
+            if let Some(source) = sources.get_mut(id.source_id()) {
+                of_unpacked(gctx, source, package)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Checks the archives of the packages `ids`, whose signatures are accepted, before they are settled upon.
+pub(super) fn check_archives(
+    gctx: &GlobalContext,
+    set: &PackageSet<'_>,
+    ids: &[PackageId],
+) -> CargoResult<()> {
+    // What is unpacked already is compared before it is compiled.
+    each(gctx, set, ids, Doing::Check, |_| Ok(()))
+}
+
+fn each(
+    gctx: &GlobalContext,
+    set: &PackageSet<'_>,
+    ids: &[PackageId],
+    doing: Doing,
+    mut unpacked: impl FnMut(&Package) -> CargoResult<()>,
+) -> CargoResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let _until_dropped = While::new(gctx, doing);
+    let mut seen = Vec::new();
+    let mut downloads = set.enable_download()?;
+    for id in ids {
+        match downloads.start(*id) {
+            Ok(Some(package)) => seen.push(package),
+            Ok(None) => {}
+            Err(error) => not_yet(error)?,
+        }
+    }
+    while downloads.remaining() > 0 {
+        match downloads.wait() {
+            Ok(package) => seen.push(package),
+            Err(error) => not_yet(error)?,
+        }
+    }
+    drop(downloads);
+    seen.into_iter().try_for_each(&mut unpacked)
+}
+
+/// The error, but for that of [`NotYet`].
+fn not_yet(error: anyhow::Error) -> CargoResult<()> {
+    match error.downcast_ref::<NotYet>() {
+        Some(NotYet) => Ok(()),
+        None => Err(error),
+    }
+}
+
+/// For as long as it lives, archives are not unpacked.
+struct While<'a>(&'a GlobalContext);
+
+impl While<'_> {
+    fn new(gctx: &GlobalContext, doing: Doing) -> While<'_> {
+        *lock(&gctx.signing.carried.doing) = doing;
+        While(gctx)
+    }
+}
+
+impl Drop for While<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.signing.carried.doing) = Doing::Unpack;
+    }
+}
+
+/// The packages `ids`, from sources of their own: those of the resolver are not to be had.
+pub(super) fn packages<'gctx>(
+    gctx: &'gctx GlobalContext,
+    ids: &[PackageId],
+) -> CargoResult<PackageSet<'gctx>> {
+    let config = SourceConfigMap::new(gctx)?;
+    let mut sources = SourceMap::new();
+    let all: HashSet<SourceId> = ids.iter().map(|id| id.source_id()).collect();
+    for id in all {
+        let mut source = config.load(id, &HashSet::new())?;
+        source.set_quiet(true);
+        source.block_until_ready()?;
+        sources.insert(source);
+    }
+    PackageSet::new(ids, sources, gctx)
+}
+
+/// The same package in the archive that `file` is, as cargo knows it: by this `summary`, under the name of
+/// the registry that it was asked for from.
+pub(super) fn of_archive(
+    gctx: &GlobalContext,
+    summary: &Summary,
+    found: Result<Vec<u8>, InvalidCarrier>,
+) -> CargoResult<Option<SharedEntry>> {
+    let carried = found
+        .map_err(Malformed::from)
+        .and_then(|bytes| Carrier::from_json(&bytes));
+    let entry = match carried {
+        Ok(Carried::Signature(carrier)) => {
+            if !is_of(gctx, &carrier, summary)? {
+                return Ok(None);
+            }
+            Entry::carried(carrier, summary.clone())
+        }
+        Ok(Carried::UnknownVersion(v)) => Entry::unreadable(Ok(Claim::UnknownVersion(v))),
+        Err(malformed) => Entry::unreadable(Err(malformed)),
+    };
+    let entry = SharedEntry::new(entry);
+    gctx.signing.choose(summary.package_id(), &entry);
+    Ok(Some(entry))
+}
+
+/// Whether a carrier speaks of the release that it is in. Where it does not, the package counts as unsigned,
+/// and that is said.
+fn is_of(gctx: &GlobalContext, carrier: &Carrier, summary: &Summary) -> CargoResult<bool> {
+    let id = summary.package_id();
+    let (name, version) = (carrier.release().name(), carrier.release().vers());
+    if name != id.name().as_str() || version != id.version().to_string() {
+        let warning = report::carrier_of_another(id, &format!("{name} v{version}"));
+        gctx.signing
+            .warn_once(gctx, format!("carrier of {id}"), warning)?;
+        return Ok(false);
+    }
+    let in_use = registry_id(id.source_id())?;
+    let signed_for = &carrier.fields().signature.registry;
+    if *signed_for != in_use {
+        let warning = report::carrier_for_another_registry(id, signed_for, &in_use);
+        // A whole registry may have been copied.
+        let what = format!("carriers for {signed_for} in {in_use}");
+        gctx.signing.warn_once(gctx, what, warning)?;
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// What a package carries that was unpacked before, by whomever: it is looked for in its archive, and not
+/// among the files, which anybody could have changed. In a vendored folder there is no archive.
+pub(super) fn of_unpacked(
+    gctx: &GlobalContext,
+    source: &mut dyn Source,
+    package: &Package,
+) -> CargoResult<Option<SharedEntry>> {
+    let id = package.package_id();
+    let version = id.version().to_string();
+    let archive = archives(gctx, source, package)
+        .into_iter()
+        .find_map(|path| File::open(path).ok());
+    let found = archive.and_then(|archive| {
+        let archive = BufReader::new(archive);
+        carrier::in_crate(archive, &id.name(), &version)
+    });
+    let entry = match found {
+        None => None,
+        Some(found) => match summary_of(source, id)? {
+            Some(summary) => of_archive(gctx, &summary, found)?,
+            None => None,
+        },
+    };
+    if entry.is_none() {
+        gctx.signing.carried.note_unsigned(id);
+    }
+    Ok(entry)
+}
+
+/// Where the archive may be from which a package in the cache was unpacked.
+fn archives(gctx: &GlobalContext, source: &dyn Source, package: &Package) -> Vec<PathBuf> {
+    let tarball = package.package_id().tarball_name();
+    let unpacked = gctx.registry_source_path().into_path_unlocked();
+    let Ok(inner) = package.root().strip_prefix(unpacked) else {
+        return Vec::new();
+    };
+    let cache = gctx.registry_cache_path().into_path_unlocked();
+    let of_registry = inner.parent().map(|registry| cache.join(registry));
+    let local = source.replaced_source_id().local_path();
+    let folders = of_registry.into_iter().chain(local);
+    folders.map(|folder| folder.join(&tarball)).collect()
+}
+
+/// The file that a vendored folder carries, if there is one.
+pub(super) fn in_folder(folder: &Path) -> Option<Result<Vec<u8>, InvalidCarrier>> {
+    let path = folder.join(carrier::NAME);
+    let metadata = fs::symlink_metadata(&path).ok()?;
+    if !metadata.is_file() {
+        return Some(Err(InvalidCarrier::NotAFile));
+    }
+    let unreadable = |error: std::io::Error| InvalidCarrier::Unreadable(error.to_string());
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(carrier::MAX_SIZE + 1).read_to_end(&mut bytes));
+    Some(read.map(|_| bytes).map_err(unreadable))
+}
+
+/// The summary of exactly `id`, from the source that carries it and as the source tells it.
+pub(super) fn summary_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<Summary>> {
+    let requirement = format!("={}", id.version());
+    let dep = Dependency::parse(id.name(), Some(&requirement), source.source_id())?;
+    loop {
+        let mut summary = None;
+        // All of them, also what is yanked or not downloaded: a lockfile may name it.
+        let asked = source.query(&dep, QueryKind::RejectedVersions, &mut |found| {
+            let found = found.as_summary();
+            // A requirement says nothing of build metadata.
+            if found.version() == id.version() && found.name() == id.name() {
+                summary = Some(found.clone());
+            }
+        });
+        match asked {
+            Poll::Ready(result) => return result.map(|()| summary),
+            Poll::Pending => source.block_until_ready()?,
+        }
+    }
+}
+
+impl super::Signing {
+    /// Whether the resolver chose this package, its index entry says nothing, and it was not looked at.
+    pub(super) fn may_be_found_out(&self, id: PackageId) -> bool {
+        self.carried.is_undecided(id)
+            && !self.carried.is_unsigned(id)
+            && self.chosen(id).is_none_or(|entry| says_nothing(&entry))
+    }
+}
+
+/// Whether there is nothing of a signature in an entry.
+pub(super) fn says_nothing(entry: &Entry) -> bool {
+    matches!(entry.claim(), Ok(Claim::Unsigned))
+}
+
+/// Whether it makes a difference for policy if a package is signed, so that the answer is needed: it does
+/// where one without a signature would not pass in silence.
+pub(super) fn matters(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    let rules = gctx.signing.rules(gctx, id.source_id())?;
+    let unsigned = without_entry(gctx, id, &rules)?;
+    Ok(Verdict::of(&unsigned, &rules.levels(), Choice::Free) != Verdict::Accept)
+}
+
+/// What cargo goes by, as an index entry would tell it: the form in which it can be compared with what was
+/// signed.
+pub(super) fn told_by(summary: &Summary) -> index::Entry<'static> {
+    let text = |text: InternedString| Cow::Borrowed(text.as_str());
+    let texts = |all: &[InternedString]| all.iter().copied().map(text).collect();
+    let deps = summary.dependencies().iter().map(|dep| index::Dependency {
+        name: text(dep.name_in_toml()),
+        package: Some(text(dep.package_name())),
+        req: dep.version_req().to_string().into(),
+        kind: match dep.kind() {
+            DepKind::Normal => None,
+            DepKind::Development => Some("dev".into()),
+            DepKind::Build => Some("build".into()),
+        },
+        target: dep.platform().map(|platform| platform.to_string().into()),
+        features: texts(dep.features()),
+        optional: dep.is_optional(),
+        default_features: dep.uses_default_features(),
+        registry: Some(match registry_id(dep.source_id()) {
+            Ok(registry) => registry.as_str().to_owned().into(),
+            Err(_) => dep.source_id().as_url().to_string().into(),
+        }),
+        public: None,
+        artifact: dep.artifact().map(|artifact| {
+            let kinds = artifact.kinds().iter();
+            kinds.map(|kind| kind.as_str()).collect()
+        }),
+        bindep_target: dep
+            .artifact()
+            .and_then(|artifact| artifact.target())
+            .map(|target| target.as_str().to_owned().into()),
+        lib: dep.artifact().is_some_and(|artifact| artifact.is_lib()),
+    });
+    let features: BTreeMap<_, _> = summary
+        .features()
+        .iter()
+        .map(|(name, values)| {
+            let values = values.iter().map(|value| value.to_string().into());
+            (text(*name), values.collect())
+        })
+        .collect();
+    index::Entry {
+        name: text(summary.name()),
+        vers: summary.version().to_string().into(),
+        deps: deps.collect(),
+        features,
+        links: summary.links().map(text),
+        rust_version: summary.rust_version().map(|v| v.to_string().into()),
+        ..index::Entry::default()
+    }
+}
+
+/// The registry that an entry was signed for, where it says so.
+pub(super) fn signed_for(entry: &Entry) -> Option<&RegistryId> {
+    Some(&entry.fields()?.signature.registry)
+}
