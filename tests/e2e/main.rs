@@ -15,7 +15,10 @@ mod accept;
 mod attacks;
 mod dropin;
 mod fields;
+#[cfg(unix)]
+mod install;
 mod keys;
+mod manual;
 mod patches;
 mod policy;
 mod project;

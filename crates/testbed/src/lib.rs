@@ -30,7 +30,7 @@ pub use archive::crate_with_changed_file;
 pub use home::Home;
 pub use keys::{KeyServer, Reply};
 pub use package::PackageBuilder;
-pub use program::{consign, registry_program, stock};
+pub use program::{consign, registry_program, stock, xtask};
 pub use registry::{IMPORTER, Registry};
 pub use run::{Output, Run, normalised};
 pub use sandbox::Sandbox;

@@ -21,13 +21,10 @@ use anyhow::{Context as _, bail, ensure};
 use consign_testbed::stock;
 
 use crate::demo::look;
-use crate::surroundings::{config_above, say_panics_plainly};
+use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
 use part::Which;
 use table::Report;
 use workload::Workload;
-
-/// The project's root.
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Where [`Options::write`] puts the result, and the heading from which on it does.
 const DOCUMENT: &str = "docs/performance.md";
@@ -97,13 +94,6 @@ fn release(command: &str) -> Command {
         .args([command, "--quiet", "--release"])
         .current_dir(PROJECT);
     cargo
-}
-
-/// The folder in which this program was built.
-fn target_folder() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let folder = program.ancestors().nth(2);
-    Ok(folder.context("this program is in no folder")?.to_owned())
 }
 
 fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {

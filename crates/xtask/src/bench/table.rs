@@ -5,7 +5,8 @@ use std::fmt;
 use super::machine;
 use super::part::{Contestant, Measured};
 use super::series::{Judgement, Ratio};
-use super::workload::{IDENTITIES, Workload};
+use super::workload::Workload;
+use crate::mirror::IDENTITIES;
 
 /// What the ratio of our peak memory to stock cargo's may be.
 const MEMORY_BOUND: f64 = 1.05;
