@@ -24,6 +24,7 @@ mod policy;
 mod project;
 mod providers;
 mod publish;
+mod queue;
 mod recorder;
 mod refuse;
 mod sources;

@@ -24,8 +24,9 @@ use std::ops::Range;
 use crate::diff;
 use crate::patch::Edit;
 
-/// What stands first in a block that is to be put right.
+/// What stands first in a block that is to be put right, and what last.
 const CONFLICT: &str = "<<<<<<< ";
+const END: &str = ">>>>>>> ";
 
 /// What a conflict is about, to be told in it.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +87,11 @@ pub(crate) fn is_conflict(line: &str) -> bool {
     line.starts_with(CONFLICT)
 }
 
+/// Whether a conflict ends at this line.
+pub(crate) fn ends_conflict(line: &str) -> bool {
+    line.starts_with(END)
+}
+
 /// The edits in groups whose lines follow each other.
 pub(crate) fn hunks(edits: &[Edit]) -> impl Iterator<Item = &[Edit]> {
     edits.chunk_by(|one, next| next.at() <= one.next())
@@ -132,7 +138,7 @@ fn block(hunk: &[Edit], old: &[&str], labels: Labels<'_>) -> (String, String) {
         head += old.get(at - 1).copied().unwrap_or_default();
     }
     head += &format!("======= as it is in {is}\n");
-    (head, format!(">>>>>>> {patch}\n"))
+    (head, format!("{END}{patch}\n"))
 }
 
 /// Which of `candidates` a file became that is no longer where it was: the one that has most of its

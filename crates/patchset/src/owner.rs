@@ -144,7 +144,20 @@ impl<'p> Laid<'p> {
             let mut removed = self.removed.range(between);
             removed.find_map(|(_, by)| *by)
         };
-        within.or_else(beside).or_else(removing)
+        let in_block = || self.block(lines.start);
+        within.or_else(in_block).or_else(beside).or_else(removing)
+    }
+
+    /// Whose conflict a line is in: there all that is changed puts that right, also what is between lines
+    /// of the published file.
+    fn block(&self, line: usize) -> Owner<'p> {
+        let border = |(text, origin): &(String, Origin<'p>)| match origin {
+            Origin::Inserted(by, _) if carry::is_conflict(text) => Some(*by),
+            Origin::Inserted(..) if carry::ends_conflict(text) => Some(None),
+            _ => None,
+        };
+        let mut above = self.lines[..line].iter().rev();
+        above.find_map(border).flatten()
     }
 
     /// Before which line of the published file something comes that its owner puts there.
@@ -276,6 +289,24 @@ mod tests {
     fn line_that_is_put_back_is_no_change_any_more() {
         let changed = "a\nb\n2\nc\nd\ne\nf\ng\nh\n";
         assert_eq!(alone(changed), is(&[("two", "ab2cdefgh")]));
+    }
+
+    #[test]
+    fn whatever_is_changed_in_a_conflict_puts_it_right() {
+        let conflict = "<<<<<<< 2: why\nx\n======= as it is\nc\nd\ne\nf\n>>>>>>> 2\n";
+        let laid = format!("a\nb\n{conflict}g\nh\n");
+        let edits = diff::edits(PUBLISHED, &laid);
+        let patches = [("2", &edits[..])];
+        let right = owned(PUBLISHED, &patches, "a\nb\nc\nd\n2\ne\nf\ng\nh\n");
+        let right = right.expect("it can be laid");
+        assert!(right.new.is_empty());
+        assert_eq!(
+            right.patches["2"],
+            diff::edits(PUBLISHED, "a\nb\nc\nd\n2\ne\nf\ng\nh\n")
+        );
+        // Below it that is no longer so.
+        let beyond = owned(PUBLISHED, &patches, &format!("a\nb\n{conflict}g\nH\n"));
+        assert!(!beyond.expect("it can be laid").new.is_empty());
     }
 
     #[test]

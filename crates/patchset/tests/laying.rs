@@ -196,11 +196,11 @@ fn a_header_must_be_whole() {
 #[test]
 fn what_is_read_is_written_again_to_the_byte() {
     for folder in ["../../patches/cargo", "../../patches/crates-io"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let set = PatchSet::read(&folder).unwrap();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let set = PatchSet::read(&folder).expect("the patches are there");
         assert!(!set.patches().is_empty());
         for patch in set.patches() {
-            let text = fs::read_to_string(folder.join(patch.name())).unwrap();
+            let text = fs::read_to_string(folder.join(patch.name())).expect("it was read before");
             assert_eq!(patch.to_string(), text);
         }
     }

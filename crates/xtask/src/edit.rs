@@ -32,6 +32,12 @@ pub struct Options {
     /// The test that fails without the new patch
     #[arg(long, value_name = "TEST", requires = "new")]
     fails_without: Option<String>,
+    /// Where the patches are, in place of `patches`
+    #[arg(long, value_name = "DIR")]
+    patches: Option<PathBuf>,
+    /// Where the source is laid out, in place of `target/edit`
+    #[arg(long, value_name = "DIR")]
+    tree: Option<PathBuf>,
     /// Lay it out anew, whatever was changed since
     #[arg(long, conflicts_with = "save")]
     discard: bool,
@@ -50,18 +56,33 @@ pub fn run(options: &Options) -> ExitCode {
     })
 }
 
-/// Where a crate is laid out.
-fn work_tree(patched: Patched) -> anyhow::Result<PathBuf> {
-    Ok(target_folder()?.join("edit").join(patched.name))
+impl Options {
+    /// Where a crate is laid out.
+    fn tree(&self, patched: Patched) -> anyhow::Result<PathBuf> {
+        let folder = match &self.tree {
+            Some(folder) => folder.clone(),
+            None => target_folder()?.join("edit"),
+        };
+        Ok(folder.join(patched.name))
+    }
+
+    /// Where its patches are.
+    fn patches(&self, patched: Patched) -> PathBuf {
+        match &self.patches {
+            Some(folder) => folder.join(patched.name),
+            None => patched.patches(),
+        }
+    }
 }
 
-/// What is removed when the work tree is not needed any more lies beside it, not in it.
-fn notes(tree: &Path, name: &str) -> PathBuf {
-    tree.join(".git").join(name)
+/// The patches that were laid. By these the changes are told apart, whatever becomes of the others
+/// meanwhile.
+fn laid(tree: &Path) -> PathBuf {
+    tree.join(".git/patches")
 }
 
 fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
-    let tree = work_tree(patched)?;
+    let tree = options.tree(patched)?;
     if tree.exists() && !options.discard {
         let is_changed = !git(&tree, &["status", "--porcelain"])?.is_empty();
         ensure!(
@@ -72,7 +93,7 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
         );
     }
     let version = patched.version()?;
-    let set = patched.set()?;
+    let set = PatchSet::read(&options.patches(patched))?;
     upstream::copy(&patched.published()?, &tree)?;
     git(&tree, &["init", "--quiet"])?;
     commit(
@@ -85,46 +106,37 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
         message += &format!("\n{}: {}", patch.name(), patch.about().purpose);
     }
     commit(&tree, &message)?;
-    // By these the changes are told apart, whatever becomes of those in `patches` meanwhile.
-    let laid = notes(&tree, "patches");
-    fs::create_dir(&laid)?;
-    set.write(&laid)?;
+    fs::create_dir(laid(&tree))?;
+    set.write(&laid(&tree))?;
     println!("{} {version} is in `{}`", patched.name, tree.display());
     Ok(())
 }
 
 fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
-    let tree = work_tree(patched)?;
+    let tree = options.tree(patched)?;
     if !tree.exists() {
         bail!("nothing was laid out\n\nhelp: `cargo xtask edit` does that");
     }
-    let laid = PatchSet::read(&notes(&tree, "patches"))?;
+    let before = PatchSet::read(&laid(&tree))?;
     let published = patched.published()?;
     // A new patch is for one of the crates: the one that has something to show for it.
-    let saved = match (laid.saved(&published, &tree, None), new_patch(options)) {
+    let saved = match (before.saved(&published, &tree, None), new_patch(options)) {
         (Err(consign_patchset::SetError::Unowned { .. }), Some(new)) => {
-            laid.saved(&published, &tree, Some(new))?
+            before.saved(&published, &tree, Some(new))?
         }
         (saved, _) => saved?,
     };
-    let before = patched.set()?;
-    saved.write(&patched.patches())?;
-    let count = |set: &PatchSet| {
-        let figures = set.figures();
-        (
-            set.patches().len(),
-            figures.added,
-            figures.removed,
-            figures.files,
-        )
-    };
-    let (patches, added, removed, files) = count(&saved);
-    if count(&before) != count(&saved) {
-        println!("the patches of {} were other ones before", patched.name);
-    }
+    saved.write(&options.patches(patched))?;
+    saved.write(&laid(&tree))?;
+    commit(&tree, "Saved")?;
+    let figures = saved.figures();
     println!(
-        "{}: {patches} patches, {added} lines added, {removed} removed, in {files} files",
-        patched.name
+        "{}: {} patches, {} lines added, {} removed, in {} files",
+        patched.name,
+        saved.patches().len(),
+        figures.added,
+        figures.removed,
+        figures.files
     );
     for patch in saved.patches().iter().filter(|patch| patch.has_conflict()) {
         println!(

@@ -9,11 +9,13 @@
 
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
+use semver::Version;
 use serde_json::Value;
 use toml_edit::DocumentMut;
 
@@ -49,6 +51,7 @@ struct Step {
 /// Gives the number of conflicts.
 fn upgrade(options: &Options) -> anyhow::Result<usize> {
     let steps = steps(&options.version)?;
+    let ours_before = locked(Path::new(PROJECT))?;
     let mut conflicts = 0;
     for step in &steps {
         let (from, to) = (&step.from, &step.to);
@@ -80,16 +83,7 @@ fn upgrade(options: &Options) -> anyhow::Result<usize> {
         )?;
     }
     name_release(&steps[0].to, &options.commit_date)?;
-    // Nothing is built, and what is locked is changed only where it has to be.
-    let locked = Command::new(cargo())
-        .args(["metadata", "--format-version=1", "--quiet"])
-        .current_dir(PROJECT)
-        .output()?;
-    let stderr = String::from_utf8_lossy(&locked.stderr);
-    ensure!(
-        locked.status.success(),
-        "`Cargo.lock` cannot follow: {stderr}"
-    );
+    lock(&steps[0].to.0, &ours_before)?;
     println!("{conflicts} conflicts");
     if conflicts > 0 {
         println!("help: put them right with `cargo xtask edit` and `cargo xtask edit --save`");
@@ -97,24 +91,88 @@ fn upgrade(options: &Options) -> anyhow::Result<usize> {
     Ok(conflicts)
 }
 
+/// What a lockfile names: packages and their versions.
+type Locked = BTreeSet<(String, Version)>;
+
+/// What the lockfile in a folder names.
+fn locked(folder: &Path) -> anyhow::Result<Locked> {
+    let lock: toml::Table = read(&folder.join("Cargo.lock"))?.parse()?;
+    let packages = lock["package"].as_array().into_iter().flatten();
+    let package = |package: &toml::Value| {
+        let text = |key: &str| package.get(key)?.as_str();
+        Some((text("name")?.to_owned(), text("version")?.parse().ok()?))
+    };
+    Ok(packages.filter_map(package).collect())
+}
+
+/// Makes the lockfile follow: what is new in it becomes what upstream has locked, where that fits, and
+/// the rest stays. Nothing is built.
+fn lock(upstream: &Path, before: &Locked) -> anyhow::Result<()> {
+    let run = |args: &[&str]| {
+        Command::new(cargo())
+            .args(args)
+            .current_dir(PROJECT)
+            // What the compiler in use cannot compile is of no use.
+            .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback")
+            .output()
+    };
+    let output = run(&["update", "--workspace", "--quiet"])?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "`Cargo.lock` cannot follow: {stderr}"
+    );
+    let theirs = locked(upstream)?;
+    for (name, version) in locked(Path::new(PROJECT))?.difference(before) {
+        let compatible = |(other, theirs): &&(String, Version)| {
+            other == name && theirs != version && is_compatible(theirs, version)
+        };
+        if let Some((_, theirs)) = theirs.iter().find(compatible) {
+            // One that another package of ours needs newer stays as it is.
+            run(&[
+                "update",
+                "--quiet",
+                &format!("{name}@{version}"),
+                "--precise",
+                &theirs.to_string(),
+            ])?;
+        }
+    }
+    let now = locked(Path::new(PROJECT))?;
+    let same = now.intersection(before).count();
+    println!(
+        "{} packages are locked as before, {} are not",
+        same,
+        now.len() - same
+    );
+    Ok(())
+}
+
+/// Whether cargo takes one version for the other.
+fn is_compatible(one: &Version, other: &Version) -> bool {
+    let line = |version: &Version| match (version.major, version.minor) {
+        (0, 0) => (0, 0, version.patch),
+        (0, minor) => (0, minor, 0),
+        (major, _) => (major, 0, 0),
+    };
+    line(one) == line(other)
+}
+
 /// What the new cargo was built with is said by its own lockfile, which it brings along.
 fn steps(version: &str) -> anyhow::Result<Vec<Step>> {
     let scratch = target_folder()?.join("upgrade");
     let found = fetch(&[("cargo", version)], &scratch)?;
-    let lock: toml::Table = read(&found[0].join("Cargo.lock"))?.parse()?;
-    let packages = lock["package"].as_array().into_iter().flatten();
+    let locked = locked(&found[0])?;
     let mut steps = Vec::new();
     for patched in PATCHED {
-        let mut packages = packages.clone();
-        let locked = packages.find(|package| package["name"].as_str() == Some(patched.name));
-        let to = locked.and_then(|package| package["version"].as_str());
+        let to = locked.iter().find(|(name, _)| name == patched.name);
         let to = to.with_context(|| format!("cargo {version} does not lock {}", patched.name))?;
-        let from = patched.version()?;
-        let folder = fetch(&[(patched.name, to)], &scratch)?.remove(0);
+        let to = to.1.to_string();
+        let folder = fetch(&[(patched.name, &to)], &scratch)?.remove(0);
         steps.push(Step {
             patched,
-            from: (patched.published()?, from),
-            to: (folder, to.to_owned()),
+            from: (patched.published()?, patched.version()?),
+            to: (folder, to),
         });
     }
     Ok(steps)

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 /// Which tables follow; each also below `target.*`.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "build-dependencies"];
@@ -76,11 +76,29 @@ fn carry_table(
             continue;
         };
         match after {
-            Some(value) => drop(table.insert(key, Item::Value(value))),
-            None => drop(table.remove(key)),
+            // In its place: `insert` would take away the comment above.
+            Some(value) => *table.entry(key).or_insert(Item::None) = Item::Value(value),
+            None => remove(table, key),
         }
     }
     changed
+}
+
+/// Removes an entry. The comment above it may be about more than this one, and goes to the next.
+fn remove(table: &mut dyn TableLike, key: &str) {
+    let comment = table
+        .key(key)
+        .and_then(|key| key.leaf_decor().prefix()?.as_str().map(str::to_owned))
+        .filter(|prefix| prefix.contains('#'));
+    let mut keys = table.iter().map(|(key, _)| key.to_owned());
+    let next = keys.by_ref().skip_while(|other| other != key).nth(1);
+    drop(keys);
+    table.remove(key);
+    if let (Some(comment), Some(next)) = (comment, next)
+        && let Some(mut next) = table.key_mut(&next)
+    {
+        next.leaf_decor_mut().set_prefix(comment);
+    }
 }
 
 /// An entry on one line: a published manifest has a table for each.
@@ -131,7 +149,7 @@ mod tests {
                    [dependencies.c]\nversion = \"3\"\n[dependencies.crates-io]\nversion = \"2\"\n";
         let ours = "[dependencies]\nmine.workspace = true\n# Upstream's.\na = \"1\"\nb = \"1\"\n\
                     crates-io = { path = \"x\" }\n";
-        let expected = "[dependencies]\nmine.workspace = true\nb = { version = \"2\", features = [\"x\"] }\n\
+        let expected = "[dependencies]\nmine.workspace = true\n# Upstream's.\nb = { version = \"2\", features = [\"x\"] }\n\
                         crates-io = { path = \"x\" }\nc = \"3\"\n";
         assert_eq!(carried(old, new, ours), (3, expected.to_owned()));
     }
