@@ -3,6 +3,7 @@
 //! They are taken over from the `CARGO_HOME` of whoever runs this, and signed for crates.io as if a
 //! mirror had them from there with their signatures.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -39,32 +40,57 @@ pub fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Res
     Ok(())
 }
 
-/// Makes keys, publishes them, and signs the packages with one after the other.
-///
-/// The registry would refuse a signature for crates.io that is offered to it. A mirror has it from
-/// there, so it is put into the index as if it had come along.
+/// Makes keys for [`IDENTITIES`] accounts, publishes them, and signs the packages with one after the
+/// other.
 pub fn sign(
     registry: &Registry,
     keys: &KeyServer,
     packages: &[(String, String)],
 ) -> anyhow::Result<()> {
+    sign_by(registry, keys, packages, IDENTITIES)
+}
+
+/// The same, by this many accounts.
+///
+/// The registry would refuse a signature for crates.io that is offered to it. A mirror has it from
+/// there, so it is put into the index as if it had come along.
+pub fn sign_by(
+    registry: &Registry,
+    keys: &KeyServer,
+    packages: &[(String, String)],
+    identities: usize,
+) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut signers = Vec::new();
-    for n in 1..=IDENTITIES {
+    for n in 1..=identities {
         let user = format!("signer-{n}");
         let identity: Identity = format!("github:{user}").parse()?;
         let key = SecretKey::generate(&identity, now, OsRng)?;
         keys.publish(&user, &key.public_armored());
         signers.push((identity, key));
     }
+    let mut signatures: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
     for ((name, version), (identity, key)) in packages.iter().zip(signers.iter().cycle()) {
         let crates_io = RegistryId::crates_io();
         let fields = registry.signed_fields_for(&crates_io, name, version, identity, key);
-        registry.edit_line(name, version, |line| {
-            for field in ["key_locator", "signature"] {
-                line[field] = fields[field].clone();
+        signatures.entry(name).or_default().insert(version, fields);
+    }
+    // A package's index is one file, which is written once, however many versions are in it.
+    for (name, versions) in signatures {
+        let mut index = String::new();
+        for line in registry.index(name).lines() {
+            let mut line: Value = serde_json::from_str(line)?;
+            let fields = line["vers"]
+                .as_str()
+                .and_then(|version| versions.get(version));
+            if let Some(fields) = fields {
+                for field in ["key_locator", "signature"] {
+                    line[field] = fields[field].clone();
+                }
             }
-        });
+            index += &format!("{line}\n");
+        }
+        registry.write_index(name, &index);
     }
     Ok(())
 }

@@ -82,29 +82,36 @@ impl Patched {
 }
 
 /// The folders of crates in these releases, which are downloaded where they have to be.
-pub fn fetch(crates: &[(&str, &str)], scratch: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub fn fetch(crates: &[(&str, &str)]) -> anyhow::Result<Vec<PathBuf>> {
+    let scratch = tempfile::tempdir()?;
     let mut manifest = "[package]\nname = \"fetch\"\n[lib]\npath = \"lib.rs\"\n\
-                        [workspace]\n[target.'cfg(any())'.dependencies]\n"
+                        [workspace]\n[dependencies]\n"
         .to_owned();
     for (name, version) in crates {
         manifest += &format!("{name} = \"={version}\"\n");
     }
-    fs::create_dir_all(scratch)?;
-    let path = scratch.join("Cargo.toml");
+    let path = scratch.path().join("Cargo.toml");
     fs::write(&path, manifest)?;
-    fs::write(scratch.join("lib.rs"), "")?;
-    let locked = Command::new(cargo())
-        .args(["generate-lockfile", "--quiet", "--manifest-path"])
+    fs::write(scratch.path().join("lib.rs"), "")?;
+    let fetched = Command::new(cargo())
+        .args(["fetch", "--quiet", "--manifest-path"])
         .arg(&path)
-        .status()?;
-    ensure!(locked.success(), "cargo does not find {crates:?}");
+        .output()?;
+    let stderr = String::from_utf8_lossy(&fetched.stderr);
+    ensure!(
+        fetched.status.success(),
+        "cargo does not find {crates:?}: {stderr}"
+    );
+    // `cargo metadata` tells nothing of a package without a library. All that is from crates.io lies side
+    // by side.
+    let beside = PATCHED[0].published()?;
+    let unpacked = beside.parent().context("a crate is in a folder")?;
     let find = |(name, version): &(&str, &str)| {
-        let folder = upstream::find(Path::new(&cargo()), &path, name, version)?;
-        anyhow::Ok(folder)
+        let folder = unpacked.join(format!("{name}-{version}"));
+        ensure!(folder.is_dir(), "`{}` is not there", folder.display());
+        Ok(folder)
     };
-    let found = crates.iter().map(find).collect();
-    fs::remove_dir_all(scratch)?;
-    found
+    crates.iter().map(find).collect()
 }
 
 /// The content of a file.

@@ -15,14 +15,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use consign_patchset::upstream;
 use consign_testbed::{Home, KeyServer, Output, Registry, Sandbox, consign, stock};
 use serde_json::Value;
 
 use crate::mirror::{self, registry_packages};
 use crate::queue::fetch;
-use crate::surroundings::{ended, say_panics_plainly, target_folder};
+use crate::surroundings::{ended, say_panics_plainly};
 
 /// A program from crates.io.
 struct Project {
@@ -128,23 +128,19 @@ impl Project {
         let stock = with(stock(), &[]);
         let ours = with(consign(), &[]);
 
-        eprintln!("  stock cargo");
+        // All that writes to the sources is done before anything is compiled: a build script may have
+        // asked to be run again for any file.
         let lockfile = stock.lockfile()?;
-        let graph = stock.graph()?;
-        let built = stock.build(command, "stock")?;
-        eprintln!("  Consign");
         ensure!(ours.lockfile()? == lockfile, "another lockfile");
+        let graph = stock.graph()?;
         ensure!(ours.graph()? == graph, "other units in the graph");
-        ensure!(
-            ours.build(command, "stock")?.is_fresh(),
-            "not fresh where stock cargo was"
-        );
+        eprintln!("  stock cargo");
+        let built = stock.build(command, "stock")?;
+        ours.build(command, "stock")?.ensure_fresh()?;
+        eprintln!("  Consign");
         let again = ours.build(command, "consign")?;
         ensure!(again.units == built.units, "other units were compiled");
-        ensure!(
-            stock.build(command, "consign")?.is_fresh(),
-            "not fresh for stock cargo"
-        );
+        stock.build(command, "consign")?.ensure_fresh()?;
 
         eprintln!("  Consign, all packages signed, and signatures required");
         mirror::sign(&registry, &keys, &packages)?;
@@ -174,8 +170,7 @@ impl Project {
 
     /// Writes the sources below `folder`, and gives the folder that is built.
     fn lay_out(&self, folder: &Path) -> anyhow::Result<PathBuf> {
-        let scratch = target_folder()?.join("real-projects");
-        let published = fetch(self.packages, &scratch)?;
+        let published = fetch(self.packages)?;
         let root = folder.join("project");
         if let [only] = &published[..] {
             upstream::copy(only, &root)?;
@@ -265,8 +260,8 @@ impl With<'_> {
 struct Built {
     /// Package, target and features of each unit.
     units: BTreeSet<String>,
-    /// Those that were compiled, and not found compiled.
-    compiled: usize,
+    /// Those that were compiled now, and not found compiled.
+    compiled: Vec<String>,
 }
 
 impl Built {
@@ -274,7 +269,7 @@ impl Built {
     fn read(messages: &str) -> anyhow::Result<Built> {
         let mut built = Built {
             units: BTreeSet::new(),
-            compiled: 0,
+            compiled: Vec::new(),
         };
         let mut ended = false;
         for line in messages.lines() {
@@ -288,8 +283,11 @@ impl Built {
                         &target["name"],
                         &message["features"],
                     ];
-                    built.units.insert(unit.map(Value::to_string).join(" "));
-                    built.compiled += usize::from(message["fresh"] == false);
+                    let unit = unit.map(Value::to_string).join(" ");
+                    if message["fresh"] == false {
+                        built.compiled.push(unit.clone());
+                    }
+                    built.units.insert(unit);
                 }
                 Some("build-script-executed") => {
                     built.units.insert(format!("run {}", message["package_id"]));
@@ -303,7 +301,11 @@ impl Built {
         Ok(built)
     }
 
-    fn is_fresh(&self) -> bool {
-        self.compiled == 0
+    /// Fails where anything was compiled.
+    fn ensure_fresh(&self) -> anyhow::Result<()> {
+        match self.compiled.first() {
+            None => Ok(()),
+            Some(unit) => bail!("compiled though the other cargo had done so: {unit}"),
+        }
     }
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 use toml_edit::DocumentMut;
 
 use crate::queue::{PATCHED, Patched, fetch, read};
-use crate::surroundings::{PROJECT, cargo, ended, target_folder};
+use crate::surroundings::{PROJECT, cargo, ended};
 
 /// To which release.
 #[derive(Debug, clap::Args)]
@@ -160,15 +160,14 @@ fn is_compatible(one: &Version, other: &Version) -> bool {
 
 /// What the new cargo was built with is said by its own lockfile, which it brings along.
 fn steps(version: &str) -> anyhow::Result<Vec<Step>> {
-    let scratch = target_folder()?.join("upgrade");
-    let found = fetch(&[("cargo", version)], &scratch)?;
+    let found = fetch(&[("cargo", version)])?;
     let locked = locked(&found[0])?;
     let mut steps = Vec::new();
     for patched in PATCHED {
         let to = locked.iter().find(|(name, _)| name == patched.name);
         let to = to.with_context(|| format!("cargo {version} does not lock {}", patched.name))?;
         let to = to.1.to_string();
-        let folder = fetch(&[(patched.name, &to)], &scratch)?.remove(0);
+        let folder = fetch(&[(patched.name, &to)])?.remove(0);
         steps.push(Step {
             patched,
             from: (patched.published()?, patched.version()?),

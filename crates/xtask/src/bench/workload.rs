@@ -15,6 +15,7 @@ use anyhow::{Context as _, ensure};
 use consign_testbed::{Home, KeyServer, Registry, Sandbox};
 use serde_json::Value;
 
+use super::size::Index;
 use crate::mirror::{self, registry_packages};
 use crate::surroundings::PROJECT;
 
@@ -28,6 +29,8 @@ pub struct Workload {
     pub requiring: Place,
     /// How many packages there are, all of them signed.
     pub packages: usize,
+    /// How large the index is, with their signatures and without.
+    pub index: Index,
     // Dropped before the folder that it keeps its files in.
     _registry: Registry,
     _keys: KeyServer,
@@ -65,6 +68,7 @@ impl Workload {
             consign: place("consign", consign.clone())?,
             requiring: place("requiring", consign)?,
             packages: packages.len(),
+            index: Index::weigh(&registry, &packages)?,
             _registry: registry,
             _keys: keys,
             _sandbox: sandbox,
