@@ -6,20 +6,21 @@
 //! make: a way of unpacking that skips the check does not compile.
 //!
 //! Only an archive with the signed checksum is read. Then it has to be one that can be signed at all,
-//! without links, paths that lead elsewhere and whatever else [`tree`] refuses, and its files have to be
-//! those that were signed: all of that before the first of them is written.
+//! without links, paths that lead elsewhere and whatever else [`tree`] refuses, before the first of its
+//! files is written. That these are the files of the signed `tree` is asked before they are compiled, of
+//! what then lies on the disk.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 use std::task::Poll;
 
 use anyhow::Context as _;
 use consign_policy::Finding;
 use consign_statement::vendored::may_be_left_out;
-use consign_statement::{Digest, SignatureValid, tree};
+use consign_statement::{Digest, tree};
 use flate2::read::GzDecoder;
-use tempfile::SpooledTempFile;
 
+use super::ahead::decompressed;
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::report;
@@ -31,8 +32,9 @@ use crate::{CargoResult, GlobalContext};
 #[derive(Debug)]
 pub struct CheckedArchive<'a> {
     file: &'a File,
-    /// The very bytes that were looked at, decompressed, where there is a signature.
-    checked: Option<SpooledTempFile>,
+    /// The very bytes that were looked at, where there is a signature: whoever changes the file
+    /// afterwards changes nothing.
+    checked: Option<Bytes<'a>>,
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -42,7 +44,7 @@ impl<'a> CheckedArchive<'a> {
     /// were signed. An archive without a signature passes where policy lets it, and so does one
     /// that this very command made.
     pub fn new(
-        gctx: &GlobalContext,
+        gctx: &'a GlobalContext,
         source: &mut dyn Source,
         id: PackageId,
         file: &'a File,
@@ -64,7 +66,8 @@ impl<'a> CheckedArchive<'a> {
         let Some(signature) = demand(gctx, id, id.source_id(), entry.as_ref())? else {
             return Ok(unsigned);
         };
-        let found = digest(file)?;
+        let packed = read(file)?;
+        let found = Digest::of(&packed);
         if found != *signature.cksum() {
             let cache = gctx.registry_cache_path().into_path_unlocked();
             return Err(report::other_bytes(
@@ -75,9 +78,22 @@ impl<'a> CheckedArchive<'a> {
                 cache.join("*").join(id.tarball_name()).display(),
             ));
         }
+        let version = id.version().to_string();
+        let limit = unpacked_limit(packed.len() as u64);
+        let mut unpacked = Keeping {
+            from: GzDecoder::new(&packed[..]),
+            kept: Some(Memory::borrow(gctx)),
+        };
+        let left_out = tree::check_tar(&mut unpacked, &id.name(), &version, limit, may_be_left_out)
+            .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
+        gctx.signing.note_archive(id, left_out);
+        let checked = match unpacked.kept {
+            Some(unpacked) => Bytes::Unpacked(unpacked),
+            None => Bytes::Packed(packed),
+        };
         Ok(CheckedArchive {
             file,
-            checked: Some(decompressed(gctx, id, file, signature)?),
+            checked: Some(checked),
         })
     }
 
@@ -87,11 +103,70 @@ impl<'a> CheckedArchive<'a> {
     }
 
     /// The archive, decompressed, from its beginning.
-    pub fn tar(&mut self) -> Box<dyn Read + '_> {
-        match &mut self.checked {
-            Some(checked) => Box::new(checked),
+    pub fn tar(self) -> Box<dyn Read + 'a> {
+        match self.checked {
+            Some(Bytes::Unpacked(unpacked)) => Box::new(Cursor::new(unpacked)),
+            Some(Bytes::Packed(packed)) => decompressed(packed),
             None => Box::new(GzDecoder::new(self.file)),
         }
+    }
+}
+
+/// The bytes of an archive that was checked. To decompress them takes a good part of the time that it takes
+/// to unpack it.
+#[derive(Debug)]
+enum Bytes<'a> {
+    /// Of an archive that is small: what they unpack to.
+    Unpacked(Memory<'a>),
+    /// Of one that is not, and that would take too much memory.
+    Packed(Vec<u8>),
+}
+
+/// Memory for as long as it takes to unpack an archive, which the next one gets: new memory costs time.
+#[derive(Debug)]
+struct Memory<'a> {
+    gctx: &'a GlobalContext,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Memory<'a> {
+    fn borrow(gctx: &'a GlobalContext) -> Memory<'a> {
+        let bytes = gctx.signing.borrow_memory();
+        Memory { gctx, bytes }
+    }
+}
+
+impl AsRef<[u8]> for Memory<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Memory<'_> {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.gctx.signing.return_memory(bytes);
+    }
+}
+
+/// What is larger than this, unpacked, is not kept in memory between the check and the unpacking.
+const MAX_IN_MEMORY: usize = 4 << 20;
+
+/// A reader that keeps what was read, where it is not too much.
+struct Keeping<'a, R> {
+    from: R,
+    kept: Option<Memory<'a>>,
+}
+
+impl<R: Read> Read for Keeping<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.kept
+            .take_if(|kept| kept.bytes.len() + read > MAX_IN_MEMORY);
+        if let Some(kept) = &mut self.kept {
+            kept.bytes.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
     }
 }
 
@@ -100,77 +175,62 @@ impl<'a> CheckedArchive<'a> {
 const MAX_UNPACKED: u64 = 512 << 20;
 const MAX_RATIO: u64 = 20;
 
-/// What is larger than this, decompressed, is not kept in memory between the check and the unpacking.
-const MAX_IN_MEMORY: usize = 8 << 20;
-
 /// How many bytes an archive of `size` bytes may unpack to.
 fn unpacked_limit(size: u64) -> u64 {
     MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
-/// Decompresses the archive, and compares its files with what was signed.
+/// Says that a package was downloaded, and who published it where that is known of exactly its bytes.
 ///
-/// The result is what was looked at, and not the file: decompressing costs more than all the rest, and
-/// whoever changes the file in between changes nothing.
-fn decompressed(
-    gctx: &GlobalContext,
+/// Upstream says it of bytes that it is about to compare and to unpack. Of a package that somebody signed
+/// it is said when that is done, or has failed: when this value goes away.
+#[derive(Debug)]
+pub struct Downloaded<'a> {
+    gctx: &'a GlobalContext,
     id: PackageId,
-    file: &File,
-    signature: &SignatureValid,
-) -> CargoResult<SpooledTempFile> {
-    let limit = unpacked_limit(file.metadata()?.len());
-    let version = id.version().to_string();
-    let mut checked = SpooledTempFile::new(MAX_IN_MEMORY);
-    let reader = Copying {
-        from: GzDecoder::new(BufReader::new(file)),
-        to: &mut checked,
-    };
-    let tree = tree::read_tar(reader, &id.name(), &version, limit)
-        .map_err(|error| report::unfit_archive(id, signature.locator(), error))?;
-    let left_out = tree.files().filter(|(path, _)| may_be_left_out(path));
-    let left_out = left_out.map(|(path, digest)| (path.to_owned(), *digest));
-    gctx.signing.note_left_out(id, left_out.collect());
-    if tree.finish() != *signature.tree() {
-        return Err(report::other_tree(id, signature.locator()));
-    }
-    checked
-        .rewind()
-        .context("failed to rewind a decompressed archive")?;
-    Ok(checked)
+    descriptor: &'a str,
 }
 
-/// A reader that keeps a copy of what was read.
-struct Copying<'a, R> {
-    from: R,
-    to: &'a mut SpooledTempFile,
-}
-
-impl<R: Read> Read for Copying<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.to.write_all(&buffer[..read])?;
-        Ok(read)
-    }
-}
-
-/// What is printed of a package that was downloaded: `descriptor`, and who published it where that
-/// is known of exactly these bytes.
-pub fn downloaded(gctx: &GlobalContext, id: PackageId, descriptor: &str, data: &[u8]) -> String {
-    let publisher = || {
-        let entry = gctx.signing.chosen(id)?;
-        check_chosen(gctx).ok()?;
-        let Ok(Finding::Verified(published)) = check(gctx, id.source_id(), &entry) else {
-            return None;
-        };
-        if *published.signature().cksum() != Digest::of(data) {
-            return None;
+impl<'a> Downloaded<'a> {
+    /// The package `id` was downloaded, and is called `descriptor`.
+    pub fn new(
+        gctx: &'a GlobalContext,
+        id: PackageId,
+        descriptor: &'a str,
+    ) -> CargoResult<Option<Downloaded<'a>>> {
+        if gctx.signing.chosen(id).is_none() {
+            gctx.shell().status("Downloaded", descriptor)?;
+            return Ok(None);
         }
-        let policy = gctx.signing.policy(gctx).ok()?;
-        Some(report::published_by(&policy.display(published.signer())))
-    };
-    match publisher() {
-        Some(publisher) => format!("{descriptor} {publisher}"),
-        None => descriptor.to_owned(),
+        Ok(Some(Downloaded {
+            gctx,
+            id,
+            descriptor,
+        }))
+    }
+
+    fn published_by(&self) -> CargoResult<Option<String>> {
+        let signing = &self.gctx.signing;
+        let (Some(entry), true) = (signing.chosen(self.id), signing.is_checked(self.id)) else {
+            return Ok(None);
+        };
+        let Finding::Verified(published) = check(self.gctx, self.id.source_id(), &entry)? else {
+            return Ok(None);
+        };
+        let signer = signing.policy(self.gctx)?.display(published.signer());
+        Ok(Some(report::published_by(&signer)))
+    }
+}
+
+impl Drop for Downloaded<'_> {
+    fn drop(&mut self) {
+        let descriptor = self.descriptor;
+        let downloaded = match self.published_by() {
+            Ok(Some(publisher)) => format!("{descriptor} {publisher}"),
+            _ => descriptor.to_owned(),
+        };
+        // What comes next finds out that nothing can be said any more.
+        let _ = self.gctx.shell().status("Downloaded", downloaded);
     }
 }
 
@@ -193,6 +253,20 @@ fn entry_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<Shared
             Poll::Pending => source.block_until_ready()?,
         }
     }
+}
+
+/// The whole file, which is left at its beginning.
+fn read(archive: &File) -> CargoResult<Vec<u8>> {
+    tracing::trace!("hashing an archive");
+    rewind(archive)?;
+    let size = archive.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size)?);
+    let mut reader = archive;
+    reader
+        .read_to_end(&mut bytes)
+        .context("failed to read an archive")?;
+    rewind(archive)?;
+    Ok(bytes)
 }
 
 /// The SHA-256 of the whole file, which is left at its beginning.

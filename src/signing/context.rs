@@ -46,8 +46,10 @@ pub struct Signing {
     all_accepted: AtomicBool,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
-    /// What vendoring leaves out of the archives that were checked.
-    left_out: Mutex<HashMap<PackageId, LeftOut>>,
+    /// The archives that were checked, and what vendoring leaves out of each.
+    archives: Mutex<HashMap<PackageId, LeftOut>>,
+    /// Memory to unpack archives to, one after the other.
+    memory: Mutex<Vec<u8>>,
     /// How a package without a signature is treated, for each source that was asked about.
     required: Mutex<HashMap<SourceId, Effective>>,
     /// Keys that are known not to count, whatever they signed, with the reason.
@@ -213,13 +215,29 @@ impl Signing {
         lock(&self.chosen).get(&id).cloned()
     }
 
-    /// Remembers what vendoring will leave out of the archive of `id`.
-    pub(super) fn note_left_out(&self, id: PackageId, files: LeftOut) {
-        lock(&self.left_out).insert(id, files);
+    /// Memory with nothing in it, to be returned.
+    pub(super) fn borrow_memory(&self) -> Vec<u8> {
+        std::mem::take(&mut lock(&self.memory))
+    }
+
+    pub(super) fn return_memory(&self, mut memory: Vec<u8>) {
+        memory.clear();
+        *lock(&self.memory) = memory;
+    }
+
+    /// The archive of `id` has the signed checksum, and can be unpacked; vendoring will leave these files
+    /// out.
+    pub(super) fn note_archive(&self, id: PackageId, left_out: LeftOut) {
+        lock(&self.archives).insert(id, left_out);
+    }
+
+    /// Whether this command checked the archive of `id`.
+    pub(super) fn is_checked(&self, id: PackageId) -> bool {
+        lock(&self.archives).contains_key(&id)
     }
 
     pub(super) fn left_out(&self, id: PackageId) -> Option<LeftOut> {
-        lock(&self.left_out).get(&id).cloned()
+        lock(&self.archives).get(&id).cloned()
     }
 
     /// Whether [`all_is_accepted`](Self::all_is_accepted) was said since something was last chosen.

@@ -12,7 +12,7 @@
 //! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
 //! | no version is left | [`refusal`] says why | [`resolve`] |
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
-//! | a package was downloaded | [`downloaded`] says who published it | [`archive`] |
+//! | a package was downloaded | [`Downloaded`] says who published it | [`archive`] |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
 //! | a package is vendored | [`keep_entry`] keeps its entry with it | [`vendored`] |
 //! | a folder of that name is there | [`is_vendored`] says whether it may stay | [`vendored`] |
@@ -33,6 +33,7 @@
 //!
 //! [`GlobalContext`]: crate::GlobalContext
 
+mod ahead;
 mod archive;
 mod cache;
 mod check;
@@ -50,7 +51,7 @@ mod resolve;
 mod unpacked;
 mod vendored;
 
-pub use archive::{CheckedArchive, downloaded};
+pub use archive::{CheckedArchive, Downloaded};
 pub use cache::{clean, remove_links};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
 pub use config::Policy;

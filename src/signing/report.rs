@@ -174,15 +174,6 @@ pub(super) fn unfit_archive(
     )
 }
 
-/// The error for an archive whose files are not those that its signature speaks of.
-pub(super) fn other_tree(package: impl Display, signer: &Locator) -> anyhow::Error {
-    anyhow::format_err!(
-        "refusing `{package}`: {} signed its archive and other files than are in it\n\n\
-         help: do not build it: tell the package's authors",
-        quoted(signer)
-    )
-}
-
 /// The identity that a locator claims.
 fn quoted(locator: &Locator) -> String {
     format!("`{}:{}`", locator.provider(), locator.user())

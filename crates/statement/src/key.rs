@@ -23,9 +23,10 @@ impl PublicKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, InvalidKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey::NotAPoint)?;
         // `from_bytes` keeps the spelling it was given and accepts y >= p.
-        if key.to_edwards().compress().as_bytes() != bytes {
+        if !is_reduced(bytes) {
             return Err(InvalidKey::NotCanonical);
         }
+        // Where x is 0 its sign could be spelled in two ways; both of these points are of small order.
         if key.is_weak() {
             return Err(InvalidKey::SmallOrder);
         }
@@ -43,6 +44,13 @@ impl PublicKey {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).is_ok()
     }
+}
+
+/// Whether y, which is all but the highest bit, is less than p = 2^255 - 19. Compressing the point again
+/// would tell as well, and takes as long as finding it.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = bytes;
+    *low < 0xed || middle.iter().any(|byte| *byte != 0xff) || high & 0x7f != 0x7f
 }
 
 impl fmt::Display for PublicKey {
@@ -147,13 +155,40 @@ mod tests {
             PublicKey::from_bytes(&identity),
             Err(InvalidKey::SmallOrder)
         );
-        // y = p + 1 is the identity once more.
-        let mut spelled_otherwise = [0xff; 32];
-        spelled_otherwise[0] = 0xee;
-        spelled_otherwise[31] = 0x7f;
+        // Minus that: x is 0 as before, and has no sign.
+        identity[31] = 0x80;
         assert_eq!(
-            PublicKey::from_bytes(&spelled_otherwise),
-            Err(InvalidKey::NotCanonical)
+            PublicKey::from_bytes(&identity),
+            Err(InvalidKey::SmallOrder)
         );
+    }
+
+    /// All that is not below p is one of 19 numbers, and for each of the points among them there is another
+    /// spelling, which is not refused for that.
+    #[test]
+    fn a_point_has_one_spelling() {
+        let with_low_byte = |low: u8, sign: u8| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (low, 0x7f | sign);
+            bytes
+        };
+        for sign in [0, 0x80] {
+            let mut points = 0;
+            for low in 0xed..=0xff {
+                let found = PublicKey::from_bytes(&with_low_byte(low, sign));
+                if found != Err(InvalidKey::NotAPoint) {
+                    assert_eq!(found, Err(InvalidKey::NotCanonical), "{low}");
+                    points += 1;
+                    let mut reduced = [0; 32];
+                    (reduced[0], reduced[31]) = (low - 0xed, sign);
+                    let other = PublicKey::from_bytes(&reduced);
+                    assert_ne!(other, Err(InvalidKey::NotCanonical), "{low}");
+                }
+            }
+            assert!(points > 2, "{points}");
+            // The greatest that is reduced.
+            let greatest = PublicKey::from_bytes(&with_low_byte(0xec, sign));
+            assert_ne!(greatest, Err(InvalidKey::NotCanonical));
+        }
     }
 }

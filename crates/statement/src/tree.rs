@@ -32,20 +32,20 @@ const VENDOR_CHECKSUMS: &str = ".cargo-checksum.json";
 /// The files of a package, told one by one.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    /// By [`sort_key`]. Descendants follow their directory, and paths that share a directory, in any
-    /// spelling, are neighbours.
-    entries: BTreeMap<String, Entry>,
+    paths: Paths<Digest>,
 }
 
+/// What is in a package, and what is known of each file.
 #[derive(Debug, Clone)]
-struct Entry {
-    path: String,
-    kind: Kind,
+struct Paths<F> {
+    /// By [`sort_key`]. Descendants follow their directory, and paths that share a directory, in any
+    /// spelling, are neighbours.
+    entries: BTreeMap<String, (String, Kind<F>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    File(Digest),
+enum Kind<F> {
+    File(F),
     Directory,
 }
 
@@ -60,42 +60,18 @@ impl Tree {
     ///
     /// Fails where a package with that path, beside those already there, cannot be signed.
     pub fn add_file(&mut self, path: impl AsRef<[u8]>, digest: Digest) -> Result<(), PathError> {
-        self.add(path.as_ref(), Kind::File(digest))
+        self.paths.add(path.as_ref(), Kind::File(digest))
     }
 
     /// Adds a directory. It is not covered by the digest, but its name must be one that is allowed.
     /// The directories that a file lies in need not be added.
     pub fn add_directory(&mut self, path: impl AsRef<[u8]>) -> Result<(), PathError> {
-        self.add(path.as_ref(), Kind::Directory)
-    }
-
-    fn add(&mut self, path: &[u8], kind: Kind) -> Result<(), PathError> {
-        let path = check_path(path)?;
-        let key = sort_key(path);
-        if let Some(same) = self.entries.get(&key) {
-            return Err(conflict(path, &same.path));
-        }
-        // What is there already is without conflict, so one with `path` shows at its neighbours.
-        let before = self.entries.range::<String, _>(..&key).next_back();
-        let after = self.entries.range::<String, _>(&key..).next();
-        for (other_key, other) in before.into_iter().chain(after) {
-            no_conflict((&key, path, kind), (other_key, &other.path, other.kind))?;
-        }
-        let path = path.to_owned();
-        self.entries.insert(key, Entry { path, kind });
-        Ok(())
+        self.paths.add(path.as_ref(), Kind::Directory)
     }
 
     /// The files and their digests, in the order in which they are hashed.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &Digest)> {
-        let mut files: Vec<(&str, &Digest)> = self
-            .entries
-            .values()
-            .filter_map(|entry| match &entry.kind {
-                Kind::File(digest) => Some((entry.path.as_str(), digest)),
-                Kind::Directory => None,
-            })
-            .collect();
+    fn files(&self) -> impl Iterator<Item = (&str, &Digest)> {
+        let mut files: Vec<_> = self.paths.files().collect();
         files.sort_unstable();
         files.into_iter()
     }
@@ -107,6 +83,38 @@ impl Tree {
             hash.update(format!("{digest}  {path}\n"));
         }
         Digest::from_bytes(hash.finalize().into())
+    }
+}
+
+impl<F> Default for Paths<F> {
+    fn default() -> Paths<F> {
+        let entries = BTreeMap::new();
+        Paths { entries }
+    }
+}
+
+impl<F: Copy> Paths<F> {
+    fn add(&mut self, path: &[u8], kind: Kind<F>) -> Result<(), PathError> {
+        let path = check_path(path)?;
+        let key = sort_key(path);
+        if let Some((same, _)) = self.entries.get(&key) {
+            return Err(conflict(path, same));
+        }
+        // What is there already is without conflict, so one with `path` shows at its neighbours.
+        let before = self.entries.range::<String, _>(..&key).next_back();
+        let after = self.entries.range::<String, _>(&key..).next();
+        for (other_key, (other_path, other)) in before.into_iter().chain(after) {
+            no_conflict((&key, path, kind), (other_key, other_path, *other))?;
+        }
+        self.entries.insert(key, (path.to_owned(), kind));
+        Ok(())
+    }
+
+    fn files(&self) -> impl Iterator<Item = (&str, &F)> {
+        self.entries.values().filter_map(|(path, kind)| match kind {
+            Kind::File(known) => Some((path.as_str(), known)),
+            Kind::Directory => None,
+        })
     }
 }
 
@@ -152,9 +160,9 @@ fn sort_key(path: &str) -> String {
 }
 
 /// Whether two entries can be in one package; each is its sort key, path and kind.
-fn no_conflict(
-    (a_key, a_path, a_kind): (&str, &str, Kind),
-    (b_key, b_path, b_kind): (&str, &str, Kind),
+fn no_conflict<F>(
+    (a_key, a_path, a_kind): (&str, &str, Kind<F>),
+    (b_key, b_path, b_kind): (&str, &str, Kind<F>),
 ) -> Result<(), PathError> {
     let (mut a_spelled, mut b_spelled) = (a_path.split('/'), b_path.split('/'));
     let (mut a_keys, mut b_keys) = (a_key.split('\0'), b_key.split('\0'));
@@ -251,37 +259,48 @@ impl fmt::Display for PathFault {
 /// below `name-version/`.
 ///
 /// The archive is read as cargo unpacks it, with the same crates. More than `limit` bytes are not
-/// unpacked, headers included.
+/// unpacked, headers included, and nothing behind the archive's end is read.
 pub fn of_crate(
     archive: impl Read,
     name: &str,
     version: &str,
     limit: u64,
 ) -> Result<Digest, TreeError> {
-    read_crate(archive, name, version, limit).map(Tree::finish)
+    let tar = GzDecoder::new(archive);
+    let paths = read(tar, name, version, limit, |_, file| digest_of(file))?;
+    Ok(Tree { paths }.finish())
 }
 
-/// The files in a `.crate` file, as [`of_crate`] takes them.
-pub fn read_crate(
-    archive: impl Read,
+/// Whether the files in a `.crate` file, which is decompressed already, can be those of a signed package:
+/// whether [`of_crate`] has a digest for it. What the files hold is passed over, which costs a fraction of
+/// hashing it, but for those whose path below the package's root is `wanted`: their paths and digests are
+/// returned.
+pub fn check_tar(
+    tar: impl Read,
     name: &str,
     version: &str,
     limit: u64,
-) -> Result<Tree, TreeError> {
-    read_tar(GzDecoder::new(archive), name, version, limit)
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Digest>, TreeError> {
+    let is_wanted = |path: &[u8]| std::str::from_utf8(path).is_ok_and(&wanted);
+    let paths = read(tar, name, version, limit, |path, file| {
+        is_wanted(path).then(|| digest_of(file)).transpose()
+    })?;
+    let wanted = |(path, digest): (&str, &Option<Digest>)| Some((path.to_owned(), (*digest)?));
+    Ok(paths.files().filter_map(wanted).collect())
 }
 
-/// The files in a `.crate` file that is decompressed already, as [`of_crate`] takes them. Nothing behind
-/// the archive's end is read.
-pub fn read_tar(
-    archive: impl Read,
+/// What is in a `.crate` file that is decompressed, and what `look` makes of each file's path and contents.
+fn read<F: Copy>(
+    tar: impl Read,
     name: &str,
     version: &str,
     limit: u64,
-) -> Result<Tree, TreeError> {
+    look: impl Fn(&[u8], &mut dyn Read) -> io::Result<F>,
+) -> Result<Paths<F>, TreeError> {
     let root = format!("{name}-{version}/");
     let mut archive = Archive::new(Limited {
-        reader: archive,
+        reader: tar,
         left: limit,
     });
     let failed = |error: io::Error| {
@@ -291,7 +310,7 @@ pub fn read_tar(
             TreeError::Unreadable(error)
         }
     };
-    let mut tree = Tree::new();
+    let mut paths = Paths::default();
     for entry in archive.entries().map_err(failed)? {
         let mut entry = entry.map_err(failed)?;
         let path = entry.path_bytes().into_owned();
@@ -304,14 +323,14 @@ pub fn read_tar(
         };
         match entry.header().entry_type() {
             EntryType::Regular => {
-                let digest = digest_of(&mut entry).map_err(failed)?;
-                tree.add_file(inner, digest)?;
+                let known = look(inner, &mut entry).map_err(failed)?;
+                paths.add(inner, Kind::File(known))?;
             }
             EntryType::Directory => {
                 let inner = inner.strip_suffix(b"/").unwrap_or(inner);
                 // The root itself is no entry of the tree.
                 if !inner.is_empty() {
-                    tree.add_directory(inner)?;
+                    paths.add(inner, Kind::Directory)?;
                 }
             }
             other => {
@@ -322,10 +341,10 @@ pub fn read_tar(
             }
         }
     }
-    Ok(tree)
+    Ok(paths)
 }
 
-fn digest_of(reader: &mut impl Read) -> io::Result<Digest> {
+fn digest_of(reader: &mut dyn Read) -> io::Result<Digest> {
     let mut hash = Sha256::new();
     io::copy(reader, &mut hash)?;
     Ok(Digest::from_bytes(hash.finalize().into()))
@@ -573,7 +592,23 @@ mod tests {
     const LIMIT: u64 = 1 << 20;
 
     fn read(archive: &[u8]) -> Result<Digest, TreeError> {
-        of_crate(archive, "foo", "1.0.0", LIMIT)
+        let read = of_crate(archive, "foo", "1.0.0", LIMIT);
+        let passed_over = check_tar(GzDecoder::new(archive), "foo", "1.0.0", LIMIT, |_| false);
+        assert_eq!(read.is_ok(), passed_over.is_ok());
+        read
+    }
+
+    #[test]
+    fn files_that_are_wanted_are_hashed() {
+        let archive = archive(&[
+            (b"foo-1.0.0/a/.gitignore", EntryType::Regular, b"abc"),
+            (b"foo-1.0.0/src", EntryType::Directory, b""),
+            (b"foo-1.0.0/src/lib.rs", EntryType::Regular, b"fn"),
+        ]);
+        let wanted = |path: &str| path.ends_with(".gitignore");
+        let found = check_tar(GzDecoder::new(&archive[..]), "foo", "1.0.0", LIMIT, wanted).unwrap();
+        let expected = [("a/.gitignore".to_owned(), Digest::of(b"abc"))];
+        assert_eq!(found, BTreeMap::from(expected));
     }
 
     #[test]
