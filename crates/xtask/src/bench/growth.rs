@@ -156,3 +156,27 @@ impl fmt::Display for Grown {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use consign_testbed::{consign, stock};
+
+    use super::*;
+
+    #[test]
+    fn made_packages_are_resolved_by_everyone() -> anyhow::Result<()> {
+        let growth = Growth {
+            what: "packages",
+            file: "none.svg",
+            sizes: &[2, 3],
+            shape: |packages| (packages, 3, 2),
+        };
+        let grown = growth.measure(&[stock(), consign()], 1)?;
+        let sizes: Vec<_> = grown.rows.iter().map(|(size, _)| *size).collect();
+        assert_eq!(sizes, [2, 3]);
+        let times = grown.rows.iter().flat_map(|(_, seconds)| seconds);
+        assert!(times.clone().count() == 6 && times.copied().all(|seconds| seconds > 0.0));
+        assert_eq!(grown.to_string().lines().count(), 4);
+        Ok(())
+    }
+}
