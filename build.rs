@@ -18,6 +18,9 @@ const RELEASE: &str = "1.95.0";
 const COMMIT: &str = "f2d3ce0bd7f24a49f8f72d9000448f8838c4e850";
 const COMMIT_DATE: &str = "2026-03-21";
 
+/// The man pages of our own commands, each in both forms that upstream's have.
+const OUR_PAGES: &str = "docs/man";
+
 /// The macros that upstream exports, and that `src/exported_macros.rs` defines in its stead.
 const EXPORTED_MACROS: [(&str, &[&str]); 2] = [
     (
@@ -40,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     let upstream = out.join("cargo");
-    for input in ["build.rs", "patches/cargo", "Cargo.lock"] {
+    for input in ["build.rs", "patches/cargo", "Cargo.lock", OUR_PAGES] {
         println!("cargo:rerun-if-changed={input}");
     }
 
@@ -60,7 +63,7 @@ fn main() -> anyhow::Result<()> {
         );
     }
 
-    pack_man_pages(&upstream, &out.join("man.tgz"))?;
+    pack_man_pages(&upstream, &here.join(OUR_PAGES), &out.join("man.tgz"))?;
     tell_version(&upstream)?;
     embed_windows_manifest(&upstream);
     Ok(())
@@ -89,7 +92,7 @@ fn tell_version(upstream: &Path) -> anyhow::Result<()> {
 }
 
 /// `cargo help` looks for its pages in an archive that is compiled in.
-fn pack_man_pages(upstream: &Path, archive: &Path) -> anyhow::Result<()> {
+fn pack_man_pages(upstream: &Path, ours: &Path, archive: &Path) -> anyhow::Result<()> {
     let file = fs::File::create(archive)
         .with_context(|| format!("failed to create `{}`", archive.display()))?;
     let encoder = flate2::GzBuilder::new()
@@ -97,8 +100,12 @@ fn pack_man_pages(upstream: &Path, archive: &Path) -> anyhow::Result<()> {
         .write(file, flate2::Compression::best());
     let mut archive = tar::Builder::new(encoder);
     archive.mode(tar::HeaderMode::Deterministic);
-    for (folder, extension) in [("src/etc/man", "1"), ("src/doc/man/generated_txt", "txt")] {
-        let folder = upstream.join(folder);
+    for (folder, extension) in [
+        (upstream.join("src/etc/man"), "1"),
+        (upstream.join("src/doc/man/generated_txt"), "txt"),
+        (ours.to_owned(), "1"),
+        (ours.to_owned(), "txt"),
+    ] {
         let mut pages = fs::read_dir(&folder)
             .and_then(|entries| {
                 entries

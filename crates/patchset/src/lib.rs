@@ -12,16 +12,29 @@
 //!
 //! The first four are [`prepare`].
 //!
+//! The way back is for those who work on the patches: [`PatchSet::saved`] makes patches of what
+//! somebody changed in a laid-out copy (the module `owner` says which change is whose), and
+//! [`PatchSet::upgraded`] carries them to another release (the module `carry`).
+//!
 //! Patches are a set, not a sequence. Each is written against the published file and names that
 //! file's checksum, so no patch depends on another, none has a place in an order, and one can be
 //! taken away without touching the rest. Two patches that change the same place cannot both be
 //! right, and are refused: see [`lay`].
 
+mod carry;
 pub mod crate_root;
+mod diff;
 pub mod lay;
+mod owner;
 pub mod patch;
+mod save;
 mod set;
+mod upgrade;
 pub mod upstream;
+
+pub use patch::About;
+pub use save::NewPatch;
+pub use upgrade::{Conflict, Upgraded};
 
 pub use set::{Figures, PatchSet, SetError};
 

@@ -21,21 +21,26 @@
 //! is no fuzz.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet as Diff};
+
+use crate::carry;
+
+/// How long a line of the header may be.
+const WIDTH: usize = 98;
 
 /// One patch file, read.
 #[derive(Debug)]
 pub struct Patch {
     name: String,
-    purpose: String,
-    why_not_less: String,
-    fails_without: String,
+    about: About,
     files: BTreeMap<String, FilePatch>,
 }
 
 /// What a patch does to one file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FilePatch {
     /// SHA-256 of the published file, in lower-case hexadecimal digits.
     pub(crate) sha256: String,
@@ -51,6 +56,43 @@ pub(crate) enum Edit {
     Remove { at: usize, text: String },
     /// `text` comes right before line `at`.
     Insert { at: usize, text: String },
+}
+
+impl Edit {
+    /// The line that it is about.
+    pub(crate) fn at(&self) -> usize {
+        let (Edit::Keep { at, .. } | Edit::Remove { at, .. } | Edit::Insert { at, .. }) = self;
+        *at
+    }
+
+    pub(crate) fn at_mut(&mut self) -> &mut usize {
+        let (Edit::Keep { at, .. } | Edit::Remove { at, .. } | Edit::Insert { at, .. }) = self;
+        at
+    }
+
+    /// The first line of the published file that comes after it.
+    pub(crate) fn next(&self) -> usize {
+        self.at() + usize::from(!self.is_insert())
+    }
+
+    pub(crate) fn is_insert(&self) -> bool {
+        matches!(self, Edit::Insert { .. })
+    }
+
+    pub(crate) fn is_remove(&self) -> bool {
+        matches!(self, Edit::Remove { .. })
+    }
+}
+
+/// What a patch says of itself.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// What it makes possible.
+    pub purpose: String,
+    /// Why it cannot be a smaller one, or live in our own code.
+    pub why_not_less: String,
+    /// The test that turns red when it is taken away.
+    pub fails_without: String,
 }
 
 /// A patch file that cannot be read.
@@ -128,9 +170,11 @@ impl Patch {
         }
         let patch = Patch {
             name: name.to_owned(),
-            purpose: header.field("For")?,
-            why_not_less: header.field("Why-not-less")?,
-            fails_without: header.field("Fails-without")?,
+            about: About {
+                purpose: header.field("For")?,
+                why_not_less: header.field("Why-not-less")?,
+                fails_without: header.field("Fails-without")?,
+            },
             files,
         };
         match patch.added() + patch.removed() {
@@ -144,19 +188,18 @@ impl Patch {
         &self.name
     }
 
-    /// What the patch is for.
-    pub fn purpose(&self) -> &str {
-        &self.purpose
+    /// A patch that is not in a file yet.
+    pub(crate) fn new(name: &str, about: About, files: BTreeMap<String, FilePatch>) -> Patch {
+        Patch {
+            name: name.to_owned(),
+            about,
+            files,
+        }
     }
 
-    /// Why it cannot be less.
-    pub fn why_not_less(&self) -> &str {
-        &self.why_not_less
-    }
-
-    /// The test that fails without it.
-    pub fn fails_without(&self) -> &str {
-        &self.fails_without
+    /// What the patch says of itself.
+    pub fn about(&self) -> &About {
+        &self.about
     }
 
     /// The files that it changes, by their path in the upstream crate.
@@ -164,14 +207,20 @@ impl Patch {
         &self.files
     }
 
+    /// Whether there is a conflict in it that nobody has put right.
+    pub fn has_conflict(&self) -> bool {
+        let mut edits = self.files.values().flat_map(|file| &file.edits);
+        edits.any(|edit| matches!(edit, Edit::Insert { text, .. } if carry::is_conflict(text)))
+    }
+
     /// How many lines it adds.
     pub fn added(&self) -> usize {
-        self.count(|edit| matches!(edit, Edit::Insert { .. }))
+        self.count(Edit::is_insert)
     }
 
     /// How many lines it removes. A line that is changed is one removed and one added.
     pub fn removed(&self) -> usize {
-        self.count(|edit| matches!(edit, Edit::Remove { .. }))
+        self.count(Edit::is_remove)
     }
 
     fn count(&self, which: impl Fn(&Edit) -> bool) -> usize {
@@ -180,8 +229,89 @@ impl Patch {
     }
 }
 
+/// The text of the patch file. What is read from it is the same patch, and where it was written this way
+/// the text is the same too.
+impl fmt::Display for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let About {
+            purpose,
+            why_not_less,
+            fails_without,
+        } = &self.about;
+        let values = [purpose, why_not_less, fails_without];
+        for (name, value) in Header::FIELDS.into_iter().zip(values) {
+            f.write_str(&wrapped(&format!("{name}: {value}")))?;
+        }
+        for (path, file) in &self.files {
+            writeln!(f, "Sha256: {}  {path}", file.sha256)?;
+        }
+        writeln!(f)?;
+        for (path, file) in &self.files {
+            write!(f, "--- a/{path}\n+++ b/{path}\n")?;
+            let (mut added, mut removed) = (0, 0);
+            for hunk in carry::hunks(&file.edits) {
+                let inserts = hunk.iter().filter(|edit| edit.is_insert()).count();
+                let removes = hunk.iter().filter(|edit| edit.is_remove()).count();
+                let old = carry::range(hunk);
+                let start = old.start + added - removed;
+                let new = start..start + old.len() + inserts - removes;
+                writeln!(f, "@@ -{} +{} @@", Span(old), Span(new))?;
+                for edit in hunk {
+                    let (sign, text) = match edit {
+                        Edit::Keep { text, .. } => (' ', text),
+                        Edit::Remove { text, .. } => ('-', text),
+                        Edit::Insert { text, .. } => ('+', text),
+                    };
+                    write!(f, "{sign}{text}")?;
+                    if !text.ends_with('\n') {
+                        f.write_str("\n\\ No newline at end of file\n")?;
+                    }
+                }
+                added += inserts;
+                removed += removes;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a hunk, as its head names them.
+struct Span(Range<usize>);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.start, self.0.len()) {
+            (start, 1) => write!(f, "{start}"),
+            // By convention such a hunk names the line it comes after.
+            (start, 0) => write!(f, "{},0", start - 1),
+            (start, lines) => write!(f, "{start},{lines}"),
+        }
+    }
+}
+
+/// A field of the header, in lines of at most [`WIDTH`] characters.
+fn wrapped(field: &str) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for word in field.split_whitespace() {
+        let length = word.chars().count();
+        let separator = match width {
+            0 => "",
+            _ if width + 1 + length > WIDTH => "\n  ",
+            _ => " ",
+        };
+        width = match separator {
+            "\n  " => 2 + length,
+            other => width + other.len() + length,
+        };
+        text += separator;
+        text += word;
+    }
+    text + "\n"
+}
+
 /// The lines of one hunk, each with its place in the published file.
-fn edits(hunk: &diffy::Hunk<'_, str>) -> Vec<Edit> {
+pub(crate) fn edits(hunk: &diffy::Hunk<'_, str>) -> Vec<Edit> {
     let old = hunk.old_range();
     // By convention a hunk without old lines (`@@ -7,0 +8 @@`) names the line it comes after.
     let mut at = old.start() + usize::from(old.is_empty());

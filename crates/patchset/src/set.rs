@@ -74,40 +74,85 @@ pub enum SetError {
         /// Where and why.
         source: LayError,
     },
+    /// What was changed in a laid-out source cannot be told apart.
+    #[error(
+        "what was changed in `{file}` cannot be told apart: two patches would change one place"
+    )]
+    Unclear {
+        /// The upstream file, relative to the crate's root.
+        file: String,
+        /// Where.
+        source: LayError,
+    },
+    /// A change is next to the lines of no patch.
+    #[error("line {line} of `{file}` was changed, and no patch does anything there")]
+    Unowned {
+        /// The upstream file, relative to the crate's root.
+        file: String,
+        /// The line, in the published file.
+        line: usize,
+    },
+    /// There is nothing to make a new patch of.
+    #[error("nothing was changed for the new patch `{patch}`")]
+    NothingNew {
+        /// The name that it should have.
+        patch: String,
+    },
+    /// A file was added or removed.
+    #[error("`{file}` was added or removed, and a patch only changes files")]
+    AddedOrRemoved {
+        /// The file, relative to the crate's root.
+        file: String,
+    },
+    /// Two patches have one name.
+    #[error("there is a patch `{patch}` already")]
+    SameName {
+        /// The name.
+        patch: String,
+    },
 }
 
 impl PatchSet {
-    /// Reads every `*.patch` of `folder`.
-    pub fn read(folder: &Path) -> Result<PatchSet, SetError> {
-        let reading = |path: &Path| {
-            let path = path.to_owned();
-            move |source| SetError::Io {
-                what: "read",
-                path,
-                source,
-            }
-        };
+    /// These patches.
+    pub(crate) fn new(mut patches: Vec<Patch>) -> Result<PatchSet, SetError> {
+        patches.sort_by(|one, other| one.name().cmp(other.name()));
+        match patches
+            .windows(2)
+            .find(|two| two[0].name() == two[1].name())
+        {
+            Some(two) => Err(SetError::SameName {
+                patch: two[0].name().to_owned(),
+            }),
+            None => Ok(PatchSet { patches }),
+        }
+    }
+
+    /// The paths of every `*.patch` in `folder`, sorted.
+    pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, SetError> {
         let mut paths = fs::read_dir(folder)
             .and_then(|entries| {
                 entries
                     .map(|entry| entry.map(|entry| entry.path()))
                     .collect::<io::Result<Vec<PathBuf>>>()
             })
-            .map_err(reading(folder))?;
+            .map_err(failed("read", folder))?;
         paths.retain(|path| path.extension().is_some_and(|ext| ext == "patch"));
         paths.sort();
+        Ok(paths)
+    }
 
+    /// Reads every `*.patch` of `folder`.
+    pub fn read(folder: &Path) -> Result<PatchSet, SetError> {
         let mut patches = Vec::new();
-        for path in paths {
-            let text = fs::read_to_string(&path).map_err(reading(&path))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let patch = Patch::parse(&name, &text).map_err(|source| SetError::Patch {
-                patch: name.into_owned(),
+        for path in PatchSet::files(folder)? {
+            let name = file_name(&path);
+            let patch = Patch::parse(&name, &read(&path)?).map_err(|source| SetError::Patch {
+                patch: name,
                 source,
             })?;
             patches.push(patch);
         }
-        Ok(PatchSet { patches })
+        PatchSet::new(patches)
     }
 
     /// The patches, by name.
@@ -132,12 +177,8 @@ impl PatchSet {
         let mut patched = Vec::new();
         for (file, patches) in self.by_file() {
             let path = root.join(file);
-            let text = fs::read_to_string(&path).map_err(|source| SetError::Io {
-                what: "read",
-                path: path.clone(),
-                source,
-            })?;
-            let found = hex::encode(Sha256::digest(&text));
+            let text = read(&path)?;
+            let found = checksum(&text);
             for (patch, wanted, _) in &patches {
                 if *wanted != found {
                     return Err(SetError::OtherUpstream {
@@ -157,18 +198,14 @@ impl PatchSet {
             patched.push((path, text));
         }
         for (path, text) in patched {
-            fs::write(&path, text).map_err(|source| SetError::Io {
-                what: "write",
-                path,
-                source,
-            })?;
+            fs::write(&path, text).map_err(failed("write", &path))?;
         }
         Ok(())
     }
 
     /// For each upstream file: the patches that change it, with the checksum and the edits.
     #[expect(clippy::type_complexity, reason = "said in the line above")]
-    fn by_file(&self) -> BTreeMap<&str, Vec<(&str, &str, &[Edit])>> {
+    pub(crate) fn by_file(&self) -> BTreeMap<&str, Vec<(&str, &str, &[Edit])>> {
         let mut files: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for patch in &self.patches {
             for (path, file) in patch.files() {
@@ -178,4 +215,24 @@ impl PatchSet {
         }
         files
     }
+}
+
+/// The checksum of a published file, in lower-case hexadecimal digits.
+pub(crate) fn checksum(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+pub(crate) fn read(path: &Path) -> Result<String, SetError> {
+    fs::read_to_string(path).map_err(failed("read", path))
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// What a failure to do something with a file comes to.
+pub(crate) fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SetError {
+    let path = path.to_owned();
+    move |source| SetError::Io { what, path, source }
 }

@@ -72,7 +72,7 @@ fn patches_that_fit_are_laid() {
     let set = PatchSet::read(&krate.folder.path().join("patches")).expect("well-formed");
     let figures = set.figures();
     assert_eq!((figures.added, figures.removed, figures.files), (2, 1, 1));
-    assert_eq!(set.patches()[0].purpose(), "a test in two lines");
+    assert_eq!(set.patches()[0].about().purpose, "a test in two lines");
 }
 
 #[test]
@@ -190,5 +190,18 @@ fn a_header_must_be_whole() {
             error.starts_with("patch `a.patch` is not well-formed: ") && error.contains(wanted),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn what_is_read_is_written_again_to_the_byte() {
+    for folder in ["../../patches/cargo", "../../patches/crates-io"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let set = PatchSet::read(&folder).expect("the patches are there");
+        assert!(!set.patches().is_empty());
+        for patch in set.patches() {
+            let text = fs::read_to_string(folder.join(patch.name())).expect("it was read before");
+            assert_eq!(patch.to_string(), text);
+        }
     }
 }

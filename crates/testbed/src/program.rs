@@ -64,6 +64,16 @@ pub fn registry_program() -> PathBuf {
     REGISTRY.get_or_init(find).clone()
 }
 
+/// The project's own chores, built first where that is needed.
+pub fn xtask() -> PathBuf {
+    static XTASK: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        build(&["--package", "xtask"]);
+        profile_folder().join(executable("xtask"))
+    };
+    XTASK.get_or_init(find).clone()
+}
+
 /// The `rustc` that belongs to [`stock`], so that no proxy has to guess the toolchain.
 pub(crate) fn rustc() -> Option<PathBuf> {
     let rustc = stock().with_file_name(executable("rustc"));

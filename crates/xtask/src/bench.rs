@@ -6,10 +6,17 @@
 //! ([`series`]), stock cargo twice, so that the spread between two runs of the same program stands
 //! beside every ratio. The [`table`] has the result, and says of every bound whether it is met, on
 //! this [`machine`].
+//!
+//! Beside it stand how cost grows with the number of packages, versions and identities ([`growth`]), how
+//! much larger signatures make an index, and how long the fork takes to build ([`size`]).
 
+mod growth;
 mod machine;
+mod made;
 mod part;
+mod plot;
 mod series;
+mod size;
 mod table;
 mod workload;
 
@@ -21,17 +28,17 @@ use anyhow::{Context as _, bail, ensure};
 use consign_testbed::stock;
 
 use crate::demo::look;
-use crate::surroundings::{config_above, say_panics_plainly};
+use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
 use part::Which;
 use table::Report;
 use workload::Workload;
 
-/// The project's root.
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
 /// Where [`Options::write`] puts the result, and the heading from which on it does.
 const DOCUMENT: &str = "docs/performance.md";
 const HEADING: &str = "## A run\n";
+
+/// How often each runs for a size of what grows, where that is not said.
+const GROWTH_ROUNDS: u32 = 10;
 
 /// What names the fork that is to be measured; see [`consign_testbed::consign`].
 const FORK: &str = "CONSIGN_CARGO";
@@ -39,13 +46,19 @@ const FORK: &str = "CONSIGN_CARGO";
 /// What is measured, and how often.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// What to measure; everything where none is named.
+    /// What to measure; everything where nothing is named
     parts: Vec<Which>,
     /// How often each cargo runs, in place of what is usual for the part.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
+    /// How cost grows with the number of packages, versions and identities
+    #[arg(long)]
+    growth: bool,
+    /// How long the fork takes to build, beside upstream as it is
+    #[arg(long)]
+    build: bool,
     /// Put the result into docs/performance.md, in the place of the one that is there.
-    #[arg(long, conflicts_with = "parts")]
+    #[arg(long, conflicts_with_all = ["parts", "growth", "build"])]
     write: bool,
 }
 
@@ -99,13 +112,6 @@ fn release(command: &str) -> Command {
     cargo
 }
 
-/// The folder in which this program was built.
-fn target_folder() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let folder = program.ancestors().nth(2);
-    Ok(folder.context("this program is in no folder")?.to_owned())
-}
-
 fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
     let folder = std::env::temp_dir();
     if let Some(config) = config_above(&folder) {
@@ -118,17 +124,35 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
     }
     eprintln!("importing and signing the packages");
     let workload = Workload::prepare(stock(), fork.to_owned())?;
-    let parts = match &options.parts[..] {
-        [] => Which::ALL,
-        parts => parts,
+    let everything = options.parts.is_empty() && !options.growth && !options.build;
+    let parts = match everything {
+        true => Which::ALL,
+        false => &options.parts,
     };
     let mut report = Report::new(&workload)?;
     for &which in parts {
         report.add(part::measure(which, &workload, options.rounds)?);
     }
+    let mut plots = Vec::new();
+    if everything || options.growth {
+        let cargos = [workload.stock.cargo.clone(), workload.consign.cargo.clone()];
+        let rounds = options.rounds.unwrap_or(GROWTH_ROUNDS);
+        for growth in growth::ALL {
+            let grown = growth.measure(&cargos, rounds)?;
+            plots.push((growth.file, grown.plot().to_string()));
+            let picture = format!("![the same as a picture]({})\n", growth.file);
+            report.add_text(format!("{grown}\n{picture}"));
+        }
+    }
+    if everything || options.build {
+        report.add_text(size::BuildTime::measure()?.to_string());
+    }
     print!("{report}");
     if options.write {
         write(&report)?;
+        for (file, plot) in plots {
+            fs::write(Path::new(PROJECT).join("docs").join(file), plot)?;
+        }
     }
     Ok(match report.is_met() {
         true => ExitCode::SUCCESS,

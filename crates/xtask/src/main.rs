@@ -5,7 +5,13 @@
 
 mod bench;
 mod demo;
+mod edit;
+mod install;
+mod mirror;
+mod queue;
+mod real_projects;
 mod surroundings;
+mod upgrade;
 mod upstream_tests;
 
 use std::process::ExitCode;
@@ -33,6 +39,33 @@ enum Chore {
     /// The fork is built first, linked as the distributed cargo is; with CONSIGN_CARGO in the
     /// environment the cargo that it names is measured, and none is built.
     Bench(bench::Options),
+    /// Lay out upstream's source with the patches, to be worked on, and make patches of it again.
+    ///
+    /// Without `--save` the source of each patched crate is laid out below `target/edit`, as a git work
+    /// tree. What was changed there next to the lines of a patch belongs to that patch; what stands by
+    /// itself is a new one, and needs a name and a header.
+    Edit(edit::Options),
+    /// Build Consign, and put it beside the cargo that is there.
+    ///
+    /// With rustup it is the toolchain `consign`, for `cargo +consign build`: our cargo, and links to
+    /// everything else of the toolchain in use. Without rustup it is a folder: `--prefix DIR`. Nothing
+    /// that is there is replaced.
+    ///
+    /// With CONSIGN_CARGO in the environment the cargo that it names is installed, and none is built.
+    Install(install::Options),
+    /// Take away what `install` put there.
+    Uninstall(install::Options),
+    /// Check well-known programs with stock cargo and with Consign, and compare.
+    ///
+    /// The same lockfile, the same units and the same outcome, once with unsigned packages and once with
+    /// signed ones and `--require-signatures`; and each finds everything fresh in the other one's target
+    /// folder. The exit status is 0 only if that is so for all of them.
+    RealProjects(real_projects::Options),
+    /// Carry the patches to another release of cargo.
+    ///
+    /// What upstream did to its dependencies is done to ours. Where a patch cannot be carried there are
+    /// conflicts in it, which `cargo xtask edit` shows. The exit status is 0 only if there are none.
+    Upgrade(upgrade::Options),
     /// Run upstream's own tests on Consign, and compare with stock cargo.
     ///
     /// The tests are those of the published crate, and stock is that crate as it is, built beside
@@ -50,6 +83,11 @@ fn main() -> ExitCode {
     match Chore::parse() {
         Chore::Demo => demo::run(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Edit(options) => edit::run(&options),
+        Chore::Install(options) => install::install(&options),
+        Chore::Uninstall(options) => install::uninstall(&options),
+        Chore::RealProjects(options) => real_projects::run(&options),
+        Chore::Upgrade(options) => upgrade::run(&options),
         Chore::UpstreamTests(options) => upstream_tests::run(&options),
     }
 }

@@ -1,10 +1,39 @@
 //! What every chore has to do with the machine that it runs on.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use serde_json::Value;
+use anyhow::Context as _;
 
 use crate::demo::look;
+
+/// The project's root.
+pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The target folder in which this program was built.
+pub fn target_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().nth(2);
+    Ok(folder.context("this program is in no folder")?.to_owned())
+}
+
+/// The cargo that runs this.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// How a chore ends: with the error told, where there is one.
+pub fn ended(done: anyhow::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let bad = look::BAD;
+            anstream::eprintln!("{bad}error{bad:#}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A configuration file of cargo's in `folder` or one above it. Cargo lets it win over the one in
 /// `CARGO_HOME`, so that nobody in a sandbox below `folder` would have settings of their own.
@@ -26,16 +55,4 @@ pub fn say_panics_plainly(what: &'static str) {
         let bad = look::BAD;
         anstream::eprintln!("\n{bad}error{bad:#}: the {what} cannot go on: {why}\n(at {place})");
     }));
-}
-
-/// The packages from registries in what `cargo metadata` printed, by name and version.
-pub fn registry_packages(metadata: &Value) -> Vec<(String, String)> {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    packages
-        .filter(|package| package["source"].is_string())
-        .filter_map(|package| {
-            let text = |field: &str| package[field].as_str().map(str::to_owned);
-            Some((text("name")?, text("version")?))
-        })
-        .collect()
 }

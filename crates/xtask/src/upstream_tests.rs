@@ -29,6 +29,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use consign_testbed::consign;
 
+use crate::surroundings::{PROJECT, target_folder};
 use comparison::Comparison;
 use intended::Intended;
 use libtest::Outcome;
@@ -100,8 +101,9 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn compare(options: &Options) -> anyhow::Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize().context("the workspace is gone")?;
+    let root = Path::new(PROJECT)
+        .canonicalize()
+        .context("the workspace is gone")?;
     let intended = fs::read_to_string(root.join(DIFFERENCES))
         .with_context(|| format!("failed to read `{DIFFERENCES}`"))?;
     let intended = Intended::read(&intended).with_context(|| format!("in `{DIFFERENCES}`"))?;
@@ -316,9 +318,7 @@ fn took(since: Instant) {
 
 /// Where everything happens: in the `target` folder that this program is in.
 fn folder() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(2);
-    let folder = target.context("no target folder")?.join("upstream-tests");
+    let folder = target_folder()?.join("upstream-tests");
     fs::create_dir_all(&folder)
         .with_context(|| format!("failed to create `{}`", folder.display()))?;
     Ok(folder)

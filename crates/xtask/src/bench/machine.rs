@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use super::PROJECT;
+use crate::surroundings::PROJECT;
 
 /// The machine: `Processor, 2 cores, 16 GiB; System, kernel 6.1`.
 pub fn machine() -> String {

@@ -5,7 +5,8 @@ use std::fmt;
 use super::machine;
 use super::part::{Contestant, Measured};
 use super::series::{Judgement, Ratio};
-use super::workload::{IDENTITIES, Workload};
+use super::workload::Workload;
+use crate::mirror::IDENTITIES;
 
 /// What the ratio of our peak memory to stock cargo's may be.
 const MEMORY_BOUND: f64 = 1.05;
@@ -19,6 +20,8 @@ const HEAD: &str = "\
 pub struct Report {
     circumstances: Vec<(&'static str, String)>,
     measured: Vec<Measured>,
+    /// What else there is to say, in paragraphs.
+    texts: Vec<String>,
 }
 
 impl Report {
@@ -42,12 +45,18 @@ impl Report {
         Ok(Report {
             circumstances,
             measured: Vec::new(),
+            texts: vec![workload.index.to_string()],
         })
     }
 
     /// Adds what was measured of a command.
     pub fn add(&mut self, measured: Measured) {
         self.measured.push(measured);
+    }
+
+    /// Adds a paragraph, such as another table.
+    pub fn add_text(&mut self, text: String) {
+        self.texts.push(text);
     }
 
     /// Whether every bound is met.
@@ -62,13 +71,15 @@ impl fmt::Display for Report {
         for (name, what) in &self.circumstances {
             writeln!(f, "- {name}: {what}")?;
         }
-        write!(f, "\n{HEAD}")?;
+        if !self.measured.is_empty() {
+            write!(f, "\n{HEAD}")?;
+        }
         for measured in &self.measured {
             for row in rows(measured) {
                 writeln!(f, "{row}")?;
             }
         }
-        Ok(())
+        self.texts.iter().try_for_each(|text| write!(f, "\n{text}"))
     }
 }
 
@@ -216,6 +227,7 @@ mod tests {
         let report = |figures| Report {
             circumstances: Vec::new(),
             measured: vec![measured([200; 4]), measured(figures)],
+            texts: Vec::new(),
         };
         assert!(report([200, 202, 201, 202]).is_met());
         assert!(!report([200, 202, 201, 220]).is_met());

@@ -5,25 +5,19 @@
 //! built from, and nothing else.
 //!
 //! A registry serves these packages in the place of crates.io (source replacement), signed for
-//! crates.io by [`IDENTITIES`] accounts in turn, whose keys a key server has.
+//! crates.io by [`IDENTITIES`](mirror::IDENTITIES) accounts in turn, whose keys a key server has.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
-use consign_identity::Identity;
-use consign_identity::openpgp::{OsRng, SecretKey};
-use consign_statement::RegistryId;
 use consign_testbed::{Home, KeyServer, Registry, Sandbox};
 use serde_json::Value;
 
-use super::PROJECT;
-use crate::surroundings::registry_packages;
-
-/// How many accounts sign.
-pub const IDENTITIES: usize = 100;
+use super::size::Index;
+use crate::mirror::{self, registry_packages};
+use crate::surroundings::PROJECT;
 
 /// Everything there is to measure with. What it holds is stopped and removed when it is dropped.
 pub struct Workload {
@@ -35,6 +29,8 @@ pub struct Workload {
     pub requiring: Place,
     /// How many packages there are, all of them signed.
     pub packages: usize,
+    /// How large the index is, with their signatures and without.
+    pub index: Index,
     // Dropped before the folder that it keeps its files in.
     _registry: Registry,
     _keys: KeyServer,
@@ -49,18 +45,13 @@ impl Workload {
         let sandbox = Sandbox::new();
         let registry = Registry::start(&sandbox);
         let keys = KeyServer::start();
-        import(&registry, &packages)?;
-        sign(&registry, &keys, &packages)?;
+        mirror::import(&registry, &packages)?;
+        mirror::sign(&registry, &keys, &packages)?;
 
         let place = |name: &str, cargo| {
             let home = |name: &str| {
                 let home = sandbox.home(name);
-                home.add_config(&format!(
-                    "[source.crates-io]\nreplace-with = \"mirror\"\n\
-                     [source.mirror]\nregistry = \"{}\"",
-                    registry.index_url()
-                ));
-                home.use_keys(&keys);
+                mirror::configure(&home, &registry, &keys);
                 home
             };
             let project = sandbox.path().join(name);
@@ -77,6 +68,7 @@ impl Workload {
             consign: place("consign", consign.clone())?,
             requiring: place("requiring", consign)?,
             packages: packages.len(),
+            index: Index::weigh(&registry, &packages)?,
             _registry: registry,
             _keys: keys,
             _sandbox: sandbox,
@@ -149,50 +141,6 @@ fn workspace(stock: &Path) -> anyhow::Result<Value> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "`cargo metadata` failed: {stderr}");
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// Has the registry take the packages over from the `CARGO_HOME` of whoever runs this.
-fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
-    let home = match std::env::var_os("CARGO_HOME") {
-        Some(home) => home.into(),
-        None => std::env::home_dir()
-            .context("no home directory")?
-            .join(".cargo"),
-    };
-    let wanted: Vec<_> = packages.iter().map(|(n, v)| format!("{n}@{v}")).collect();
-    let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
-    registry.import(&home, &wanted);
-    Ok(())
-}
-
-/// Makes keys, publishes them, and signs the packages with one after the other.
-///
-/// The registry would refuse a signature for crates.io that is offered to it. A mirror has it from
-/// there, so it is put into the index as if it had come along.
-fn sign(
-    registry: &Registry,
-    keys: &KeyServer,
-    packages: &[(String, String)],
-) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let mut signers = Vec::new();
-    for n in 1..=IDENTITIES {
-        let user = format!("signer-{n}");
-        let identity: Identity = format!("github:{user}").parse()?;
-        let key = SecretKey::generate(&identity, now, OsRng)?;
-        keys.publish(&user, &key.public_armored());
-        signers.push((identity, key));
-    }
-    for ((name, version), (identity, key)) in packages.iter().zip(signers.iter().cycle()) {
-        let crates_io = RegistryId::crates_io();
-        let fields = registry.signed_fields_for(&crates_io, name, version, identity, key);
-        registry.edit_line(name, version, |line| {
-            for field in ["key_locator", "signature"] {
-                line[field] = fields[field].clone();
-            }
-        });
-    }
-    Ok(())
 }
 
 /// Writes the manifests of the workspace, and an empty file for each target.

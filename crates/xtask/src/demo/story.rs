@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::shell::{Answer, Person};
 use super::stage::{Cargo, Stage};
 use super::table::{Outcome, Row};
-use crate::surroundings::registry_packages;
+use crate::mirror::registry_packages;
 
 /// What mallory's code says where it runs.
 pub const MARK: &str = "mallory's code is running here, with all your rights";

@@ -1,0 +1,201 @@
+//! `cargo xtask edit`: upstream's source with the patches laid, to be worked on.
+//!
+//! Each patched crate is laid out as a git work tree with two commits, the crate as it was published
+//! and the same with all patches; so `git diff` shows what is being changed, and `git diff HEAD~1` all
+//! that is ours. `cargo xtask edit --save` makes patches of it again, and keeps their headers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use consign_patchset::{About, NewPatch, PatchSet, upstream};
+
+use crate::queue::{PATCHED, Patched};
+use crate::surroundings::{ended, target_folder};
+
+/// What is to be done with the work trees.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Make patches of what was changed
+    #[arg(long)]
+    save: bool,
+    /// The name of a new patch, for what was changed next to no other
+    #[arg(long, value_name = "NAME", requires_all = ["save", "purpose", "why_not_less", "fails_without"])]
+    new: Option<String>,
+    /// What the new patch makes possible
+    #[arg(long = "for", id = "purpose", value_name = "TEXT", requires = "new")]
+    purpose: Option<String>,
+    /// Why the new patch cannot be a smaller one
+    #[arg(long, value_name = "TEXT", requires = "new")]
+    why_not_less: Option<String>,
+    /// The test that fails without the new patch
+    #[arg(long, value_name = "TEST", requires = "new")]
+    fails_without: Option<String>,
+    /// Where the patches are, in place of `patches`
+    #[arg(long, value_name = "DIR")]
+    patches: Option<PathBuf>,
+    /// Where the source is laid out, in place of `target/edit`
+    #[arg(long, value_name = "DIR")]
+    tree: Option<PathBuf>,
+    /// Lay it out anew, whatever was changed since
+    #[arg(long, conflicts_with = "save")]
+    discard: bool,
+}
+
+/// Opens the source, or saves it.
+pub fn run(options: &Options) -> ExitCode {
+    let each = |work: fn(Patched, &Options) -> anyhow::Result<()>| {
+        PATCHED
+            .into_iter()
+            .try_for_each(|patched| work(patched, options))
+    };
+    ended(match options.save {
+        true => each(save),
+        false => each(open),
+    })
+}
+
+impl Options {
+    /// Where a crate is laid out.
+    fn tree(&self, patched: Patched) -> anyhow::Result<PathBuf> {
+        let folder = match &self.tree {
+            Some(folder) => folder.clone(),
+            None => target_folder()?.join("edit"),
+        };
+        Ok(folder.join(patched.name))
+    }
+
+    /// Where its patches are.
+    fn patches(&self, patched: Patched) -> PathBuf {
+        match &self.patches {
+            Some(folder) => folder.join(patched.name),
+            None => patched.patches(),
+        }
+    }
+}
+
+/// The patches that were laid. By these the changes are told apart, whatever becomes of the others
+/// meanwhile.
+fn laid(tree: &Path) -> PathBuf {
+    tree.join(".git/patches")
+}
+
+fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
+    let tree = options.tree(patched)?;
+    if tree.exists() && !options.discard {
+        let is_changed = !git(&tree, &["status", "--porcelain"])?.is_empty();
+        ensure!(
+            !is_changed,
+            "`{}` has changes\n\nhelp: `cargo xtask edit --save` makes patches of them, and \
+             `--discard` throws them away",
+            tree.display()
+        );
+    }
+    let version = patched.version()?;
+    let set = PatchSet::read(&options.patches(patched))?;
+    upstream::copy(&patched.published()?, &tree)?;
+    git(&tree, &["init", "--quiet"])?;
+    commit(
+        &tree,
+        &format!("{} {version}, as it was published", patched.name),
+    )?;
+    set.lay(&tree)?;
+    let mut message = "With the patches\n".to_owned();
+    for patch in set.patches() {
+        message += &format!("\n{}: {}", patch.name(), patch.about().purpose);
+    }
+    commit(&tree, &message)?;
+    fs::create_dir(laid(&tree))?;
+    set.write(&laid(&tree))?;
+    println!("{} {version} is in `{}`", patched.name, tree.display());
+    Ok(())
+}
+
+fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
+    let tree = options.tree(patched)?;
+    if !tree.exists() {
+        bail!("nothing was laid out\n\nhelp: `cargo xtask edit` does that");
+    }
+    let before = PatchSet::read(&laid(&tree))?;
+    let published = patched.published()?;
+    // A new patch is for one of the crates: the one that has something to show for it.
+    let saved = match (before.saved(&published, &tree, None), new_patch(options)) {
+        (Err(consign_patchset::SetError::Unowned { .. }), Some(new)) => {
+            before.saved(&published, &tree, Some(new))?
+        }
+        (saved, _) => saved?,
+    };
+    saved.write(&options.patches(patched))?;
+    saved.write(&laid(&tree))?;
+    commit(&tree, "Saved")?;
+    let figures = saved.figures();
+    println!(
+        "{}: {} patches, {} lines added, {} removed, in {} files",
+        patched.name,
+        saved.patches().len(),
+        figures.added,
+        figures.removed,
+        figures.files
+    );
+    for patch in saved.patches().iter().filter(|patch| patch.has_conflict()) {
+        println!(
+            "{}: there are conflicts in {} still",
+            patched.name,
+            patch.name()
+        );
+    }
+    Ok(())
+}
+
+fn new_patch(options: &Options) -> Option<NewPatch> {
+    let name = options.new.as_ref()?;
+    Some(NewPatch {
+        name: format!("{}.patch", name.trim_end_matches(".patch")),
+        about: About {
+            purpose: options.purpose.clone()?,
+            why_not_less: options.why_not_less.clone()?,
+            fails_without: options.fails_without.clone()?,
+        },
+    })
+}
+
+fn commit(tree: &Path, message: &str) -> anyhow::Result<()> {
+    git(tree, &["add", "--all", "--force", "."])?;
+    git(
+        tree,
+        &[
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--no-verify",
+            "--message",
+            message,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Runs git in a work tree, without the user's own settings, and gives what it prints.
+fn git(tree: &Path, args: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("git")
+        .args([
+            "-c",
+            "user.name=Consign",
+            "-c",
+            "user.email=consign@localhost",
+        ])
+        .args(["-c", "core.autocrlf=false", "-c", "commit.gpgsign=false"])
+        .args(args)
+        .current_dir(tree)
+        .env_remove("GIT_DIR")
+        .output()
+        .context("git does not run")?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "`git {}` failed: {stderr}",
+        args[0]
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
