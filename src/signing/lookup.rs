@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::account::{self, AccountAnswer, AccountNumber, Standing};
+use consign_identity::account::{self, AccountAnswer, Standing};
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
 use consign_identity::forge::Forge;
 use consign_identity::provider::{Location, Provider, Question, When};
@@ -183,6 +183,8 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
         let name = identity.provider().to_owned();
         return Ok(Known::nowhere(Unanswered::NoProvider(name)));
     };
+    let known = gctx.signing.serving(gctx)?.account(identity);
+    let known = known.unwrap_or_default();
     let place = |question: Question| {
         let recorded = memory::recall(gctx, question.location());
         Place {
@@ -196,7 +198,12 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
     Ok(match provider.questions(identity.user()) {
         Ok(questions) => Known {
             places: Ok(questions.into_iter().map(place).collect()),
-            number: recorded_number(gctx, provider, identity)?,
+            // What people have looked at goes before what was answered here.
+            number: match known.number {
+                Some(number) => Some(number),
+                None => numbers::recorded(gctx, provider, identity.user())?,
+            },
+            keys: known.keys,
             doubt: None,
         },
         Err(invalid) => Known::nowhere(Unanswered::Failed(invalid.to_string())),
@@ -562,20 +569,6 @@ impl<'a> Asking<'a> {
     fn place(&mut self, identity: &Identity, index: usize) -> CargoResult<&mut Place> {
         let place = self.places(identity)?.get_mut(index);
         place.context("a place that is asked is known")
-    }
-}
-
-/// The number that is recorded for an account: in a signers file, which people have looked at, or else among
-/// what was answered here before.
-fn recorded_number(
-    gctx: &GlobalContext,
-    provider: &Provider,
-    identity: &Identity,
-) -> CargoResult<Option<AccountNumber>> {
-    let known = gctx.signing.serving(gctx)?.account(identity);
-    match known.and_then(|account| account.number) {
-        Some(number) => Ok(Some(number)),
-        None => numbers::recorded(gctx, provider, identity.user()),
     }
 }
 

@@ -428,6 +428,17 @@ fn nobody_is_asked_about_a_signature_that_does_not_fit() {
 }
 
 #[test]
+fn a_signature_that_fits_by_a_key_that_is_known_is_verified() {
+    let finding = found(BY_ANN, Levels::default(), "1.3.0", &by(ANN, KNOWN));
+    let Finding::Verified(published) = finding else {
+        panic!("not verified");
+    };
+    assert_eq!(published.signer().to_string(), ANN);
+    let cksum = Digest::of(b"the archive");
+    assert_eq!(published.signature().cksum(), Some(&cksum));
+}
+
+#[test]
 fn a_key_that_does_not_count_is_withdrawn_whoever_is_expected() {
     for how in [
         Withdrawn::NotPublished,

@@ -7,6 +7,7 @@
 //! remembered will do.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use consign_identity::account::{self, AccountNumber, Standing};
 use consign_identity::answer::{Answer, Cached, NoAnswer};
@@ -22,6 +23,8 @@ use super::address;
 pub(super) struct Known {
     /// Whom to ask, in order, or why nobody can be.
     pub(super) places: Result<Vec<Place>, Unanswered>,
+    /// The keys that signers files have of it.
+    pub(super) keys: BTreeSet<PublicKey>,
     /// The recorded number of the account.
     pub(super) number: Option<AccountNumber>,
     /// Why a key that is not recorded does not count: the account may be another than it was.
@@ -57,6 +60,7 @@ impl Known {
     pub(super) fn nowhere(why: Unanswered) -> Known {
         Known {
             places: Err(why),
+            keys: BTreeSet::new(),
             number: None,
             doubt: None,
         }
@@ -74,9 +78,12 @@ impl Known {
             Answer::Keys(keys) => keys.clone(),
             _ => Vec::new(),
         };
-        let is_recorded = |key: &PublicKey| recorded.iter().any(|known| known.find(key).is_some());
-        let is_known =
-            self.number.is_some() || recorded.iter().any(|known| !keys(known).is_empty());
+        let is_recorded = |key: &PublicKey| {
+            self.keys.contains(key) || recorded.iter().any(|known| known.find(key).is_some())
+        };
+        let is_known = self.number.is_some()
+            || !self.keys.is_empty()
+            || recorded.iter().any(|known| !keys(known).is_empty());
         is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
     }
 
@@ -135,6 +142,11 @@ impl Known {
             };
         }
         match &self.doubt {
+            // What somebody else answers says nothing of a key that is recorded.
+            Some(_) if self.keys.contains(fields.locator.key()) => {
+                let why = "its account is not known to be still the same".to_owned();
+                return KeyAnswer::Unanswered(Unanswered::Failed(why));
+            }
             Some(Standing::Other(other)) => {
                 return KeyAnswer::OtherAccount(*other);
             }
