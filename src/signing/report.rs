@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use consign_identity::Identity;
+use consign_identity::account::OtherAccount;
 use consign_policy::{
     Effective, Finding, Level, Lost, New, Newcomer, Unanswered, Withdrawn, Wrong,
 };
@@ -204,6 +205,12 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
             "ask the authors of `{name}`, not by way of the registry, whether `{signer}` is one of them. \
              If so, accept it with `{allow} {name} {signer} --reason WHY`"
         ),
+        // Nobody can allow what an entry claims itself.
+        Finding::WrongSigner(Wrong::Account {
+            other: OtherAccount::Claimed { .. },
+            ..
+        }) => "choose another version; the name may have been given up, and taken by somebody else"
+            .to_owned(),
         Finding::WrongSigner(Wrong::Account { signer, .. }) => format!(
             "somebody else may have the name now: ask the authors of `{name}`. If it is theirs, accept it \
              with `{allow} {name} {signer} --reason WHY`"

@@ -240,6 +240,17 @@ fn signature_that_the_registry_took_away() {
         line.remove("signature");
         line.remove("key_locator");
     });
+    // The package still carries it.
+    world.forget_registry();
+    world.cargo(&app, ["build"]).succeeded();
+    let path = world.registry.crate_path("foo", "1.0.0");
+    let archive = std::fs::read(&path).unwrap();
+    let archive = consign_testbed::crate_without_file(&archive, consign_statement::carrier::NAME);
+    let cksum = consign_statement::Digest::of(&archive).to_string();
+    std::fs::write(path, archive).unwrap();
+    world
+        .registry
+        .edit_line("foo", "1.0.0", |line| line["cksum"] = cksum.into());
     world.forget_registry();
     let output = world.cargo(&app, ["build", "--locked"]).failed();
     assert!(
