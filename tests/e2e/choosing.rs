@@ -283,6 +283,23 @@ fn identity_in_the_environment_comes_before_the_one_that_the_key_names() {
     assert_eq!(signer_of_foo(&world).0, "github:renamed");
 }
 
+/// What is published stays published, and everybody's build would end at its signature.
+#[test]
+fn nothing_is_published_as_an_identity_that_cannot_be() {
+    let world = World::new();
+    let exported = key(&world, &world.octocat, ["export"]).succeeded().stdout;
+    for identity in ["github:octo.cat", "gihub:octocat", "wkd:octocat"] {
+        let run = in_ci(&world).env("CARGO_SIGNING_KEY", &exported);
+        let stderr = run
+            .env("CARGO_SIGNING_IDENTITY", identity)
+            .run()
+            .failed()
+            .stderr;
+        assert!(!stderr.contains("Uploading"), "{stderr}");
+        assert!(!stderr.contains("Packaging"), "{stderr}");
+    }
+}
+
 #[test]
 fn what_is_no_key_in_the_environment_is_an_error_that_does_not_show_it() {
     let world = World::new();

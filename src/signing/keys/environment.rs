@@ -61,6 +61,8 @@ pub(super) fn key(
              help: say it with `CARGO_SIGNING_IDENTITY`, as in `CARGO_SIGNING_IDENTITY=github:octocat`"
         );
     };
+    // Nobody could check what is signed as an account that cannot be, and it would be out for good.
+    super::check(gctx, &identity)?;
     Ok(Some(OwnKeyOf {
         identity,
         key,
