@@ -45,6 +45,13 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
         invocation.manifest = args.value_of_path("manifest-path", gctx);
         invocation.dry_run = args.flag("dry-run");
         invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
+        invocation.shows_signers = match name {
+            "metadata" | "info" => true,
+            "tree" => args
+                ._value_of("format")
+                .is_some_and(|format| format.contains("{signer}")),
+            _ => false,
+        };
     }
     gctx.signing
         .note_command_line(gctx.cwd(), invocation, config_args);

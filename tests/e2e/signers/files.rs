@@ -61,7 +61,7 @@ fn locked_command_records_nothing() {
     let stock = world.user.cargo(&consign_testbed::stock(), &app);
     stock.args(["fetch"]).run().succeeded();
     for flag in ["--locked", "--frozen"] {
-        world.cargo(&app, ["build", "--locked"]).succeeded();
+        world.cargo(&app, ["build", flag]).succeeded();
         assert!(sightings(&world).is_empty(), "{flag}");
     }
     world.cargo(&app, ["update", "--dry-run"]).succeeded();
