@@ -301,11 +301,16 @@ fn what_cannot_be_checked_as_a_whole_is_an_error() {
 fn git_and_path_dependencies_are_told_as_what_they_are() {
     let (world, app) = fetched();
     let lines = json(&world, &app, &[], 0);
-    let other = lines.iter().find(|line| line["name"] == "app").unwrap();
-    assert_eq!(
-        (&other["reason"], &other["kind"]),
-        (&"other".into(), &"path".into())
-    );
+    let kind_of = |lines: &[Value], name: &str| {
+        let other = lines.iter().find(|line| line["name"] == name).unwrap();
+        assert_eq!(other["reason"], "other");
+        other["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(kind_of(&lines, "app"), "path");
+    let app = crate::signers::levels::with_git_dependency(&world);
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let lines = json(&world, &app, &[], 0);
+    assert_eq!(kind_of(&lines, "gitlib"), "git");
 }
 
 /// Half a second is how long cargo waits before it shows a bar.
