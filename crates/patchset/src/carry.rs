@@ -16,7 +16,8 @@
 //! ```
 //!
 //! The block is a part of the patch: all its lines but those of the new file are inserted. So it is
-//! saved, opened and put right like any other.
+//! saved, opened and put right like any other. Where several hunks have the same place, their blocks follow
+//! each other, and the last of them shows what stands there.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -49,8 +50,15 @@ pub(crate) struct Carried {
     pub(crate) conflicts: Vec<usize>,
 }
 
-/// Carries `edits` from the published file `old` to the published file `new`.
-pub(crate) fn carry(old: &str, new: &str, edits: &[Edit], labels: Labels<'_>) -> Carried {
+/// Carries `edits` from the published file `old` to the published file `new`. `shown` are the lines that
+/// conflicts of patches show which will come after this one; its own are added.
+pub(crate) fn carry(
+    old: &str,
+    new: &str,
+    edits: &[Edit],
+    labels: Labels<'_>,
+    shown: &mut Vec<Range<usize>>,
+) -> Carried {
     let new_place = diff::common_lines(old, new);
     let old: Vec<_> = old.split_inclusive('\n').collect();
     let new_end = new.split_inclusive('\n').count() + 1;
@@ -58,9 +66,10 @@ pub(crate) fn carry(old: &str, new: &str, edits: &[Edit], labels: Labels<'_>) ->
         edits: Vec::new(),
         conflicts: Vec::new(),
     };
-    for hunk in hunks(edits) {
+    let hunks: Vec<_> = hunks(edits).collect();
+    for hunk in hunks.into_iter().rev() {
         if let Some(moved) = moved(hunk, &new_place) {
-            carried.edits.extend(moved);
+            carried.edits.splice(..0, moved);
             continue;
         }
         let lines = range(hunk);
@@ -75,9 +84,18 @@ pub(crate) fn carry(old: &str, new: &str, edits: &[Edit], labels: Labels<'_>) ->
                 .map(|text| Edit::Insert { at, text })
                 .collect::<Vec<_>>()
         };
-        carried.edits.extend(insert(above + 1, head));
-        carried.edits.extend(insert(below, tail));
-        carried.conflicts.push(above + 1);
+        let place = above + 1..below;
+        let meets = |other: &&Range<usize>| place.start <= other.end && other.start <= place.end;
+        let place = match shown.iter().find(meets) {
+            Some(other) => other.start..other.start,
+            None => place,
+        };
+        let block = insert(place.start, head)
+            .into_iter()
+            .chain(insert(place.end, tail));
+        carried.edits.splice(..0, block);
+        carried.conflicts.insert(0, place.start);
+        shown.push(place);
     }
     carried
 }
@@ -175,7 +193,7 @@ mod tests {
     }
 
     fn carried(new: &str) -> (String, Vec<usize>) {
-        let carried = carry(OLD, new, &inserting(), LABELS);
+        let carried = carry(OLD, new, &inserting(), LABELS, &mut Vec::new());
         let laid = lay(new, [("greet.patch", &carried.edits[..])]).map_err(|(_, error)| error);
         (laid.unwrap_or_default(), carried.conflicts)
     }
@@ -211,6 +229,34 @@ mod tests {
     fn line_that_upstream_put_in_the_same_place_is_a_conflict() {
         let (_, conflicts) = carried("one\ntwo\nbetween\nthree\nfour\n");
         assert_eq!(conflicts, [2]);
+    }
+
+    #[test]
+    fn conflicts_that_meet_follow_each_other() {
+        const NEW: &str = "one\nzwei\ndrei\nfour\n";
+        let replacing = diff::edits(OLD, "one\ntwo\n3\nfour\n");
+        let mut shown = Vec::new();
+        let later = carry(OLD, NEW, &replacing, LABELS, &mut shown);
+        let earlier = carry(OLD, NEW, &inserting(), LABELS, &mut shown);
+        let patches = [("earlier", &earlier.edits[..]), ("later", &later.edits[..])];
+        let laid = lay(NEW, patches).map_err(|(_, error)| error);
+        assert_eq!(
+            laid.unwrap_or_default(),
+            "one\n\
+             <<<<<<< greet.patch: Everybody is greeted.\n\
+             two\nmore\nthree\n\
+             ||||||| as it was in 1.0.0, before the patch\n\
+             two\nthree\n\
+             ======= as it is in 1.1.0\n\
+             >>>>>>> greet.patch\n\
+             <<<<<<< greet.patch: Everybody is greeted.\n\
+             two\n3\nfour\n\
+             ||||||| as it was in 1.0.0, before the patch\n\
+             two\nthree\nfour\n\
+             ======= as it is in 1.1.0\n\
+             zwei\ndrei\nfour\n\
+             >>>>>>> greet.patch\n"
+        );
     }
 
     #[test]

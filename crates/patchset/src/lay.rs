@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::carry::is_conflict;
 use crate::patch::Edit;
 
 /// Why a patch cannot be laid. Lines are counted from 1, in the published file.
@@ -31,7 +32,7 @@ pub enum LayError {
 /// What becomes of one line of the published file.
 #[derive(Default)]
 struct Change<'p> {
-    before: Option<(&'p str, String)>,
+    before: Vec<(&'p str, String)>,
     removed_by: Option<&'p str>,
 }
 
@@ -58,10 +59,13 @@ pub(crate) fn lay<'p>(
                 }),
                 Edit::Insert { at, text } => {
                     let before = &mut changes.entry(*at).or_default().before;
-                    match before {
+                    match before.last_mut() {
                         Some((by, so_far)) if *by == patch => so_far.push_str(text),
-                        Some((other, _)) => return Err((patch, twice(*at, other))),
-                        None => *before = Some((patch, text.clone())),
+                        // Conflicts that are still to be put right may have one place.
+                        Some((other, so_far)) if !(is_conflict(so_far) && is_conflict(text)) => {
+                            return Err((patch, twice(*at, other)));
+                        }
+                        _ => before.push((patch, text.clone())),
                     }
                     if *at > lines.len() + 1 {
                         stands_there(&lines, *at - 1, "")
@@ -77,7 +81,7 @@ pub(crate) fn lay<'p>(
     let mut text = String::with_capacity(published.len() + 4096);
     for at in 1..=lines.len() + 1 {
         let change = changes.remove(&at).unwrap_or_default();
-        if let Some((_, inserted)) = change.before {
+        for (_, inserted) in change.before {
             text.push_str(&inserted);
         }
         if let (Some(line), None) = (lines.get(at - 1), change.removed_by) {

@@ -33,7 +33,7 @@ mod upgrade;
 pub mod upstream;
 
 pub use patch::About;
-pub use save::NewPatch;
+pub use save::{NewPatch, Unowned};
 pub use upgrade::{Conflict, Upgraded};
 
 pub use set::{Figures, PatchSet, SetError};

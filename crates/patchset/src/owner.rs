@@ -1,8 +1,8 @@
 //! Which patch a change belongs to.
 //!
 //! Somebody has opened a file with all its patches laid, and changed it. What was changed goes to the
-//! patch whose lines it touches, or next to which it stands. What touches none is a new patch. Patches
-//! that nothing was changed of come out as they went in.
+//! patch whose lines it touches, or next to which it stands. What touches none goes to the patch that is
+//! named for it, or is a new one. Patches that nothing was changed of come out as they went in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -37,23 +37,30 @@ struct Laid<'p> {
     lines: Vec<(String, Origin<'p>)>,
     /// The lines of the published file that are not there, each with the patch that removes it.
     removed: BTreeMap<usize, Owner<'p>>,
+    /// Whose a change is that touches no patch.
+    otherwise: Owner<'p>,
 }
 
-/// Who changes what, where `changed` is what somebody made of the file with `patches` laid.
+/// Who changes what, where `changed` is what somebody made of the file with `patches` laid. What touches
+/// none of them belongs to the patch `otherwise`, if one is named.
 ///
 /// Fails where what comes out cannot be laid, because two patches would change the same place.
 pub(crate) fn owned<'p>(
     published: &str,
     patches: &[(&'p str, &[Edit])],
+    otherwise: Option<&'p str>,
     changed: &str,
 ) -> Result<Owned<'p>, LayError> {
     let before = lay(published, patches.iter().copied()).map_err(|(_, error)| error)?;
-    let mut laid = Laid::new(published, patches);
+    let mut laid = Laid::new(published, patches, otherwise);
     let touched = laid.change(&diff::bare_edits(&before, changed));
 
     let mut owned = Owned::default();
-    for (name, edits) in patches {
-        let edits = match touched.contains(&Some(*name)) {
+    let is_here = |name: &&str| patches.iter().any(|(here, _)| here == name);
+    let joins = otherwise.filter(|name| !is_here(name));
+    let joins = joins.map(|name| (name, &[][..]));
+    for (name, edits) in patches.iter().copied().chain(joins) {
+        let edits = match touched.contains(&Some(name)) {
             true => laid.edits_of(Some(name), published)?,
             false => edits.to_vec(),
         };
@@ -74,7 +81,7 @@ pub(crate) fn owned<'p>(
 }
 
 impl<'p> Laid<'p> {
-    fn new(published: &str, patches: &[(&'p str, &[Edit])]) -> Laid<'p> {
+    fn new(published: &str, patches: &[(&'p str, &[Edit])], otherwise: Owner<'p>) -> Laid<'p> {
         let mut removed = BTreeMap::new();
         let mut inserted: BTreeMap<usize, Vec<(String, Origin<'p>)>> = BTreeMap::new();
         for (name, edits) in patches {
@@ -97,7 +104,11 @@ impl<'p> Laid<'p> {
                 lines.push(((*line).to_owned(), Origin::Published(at)));
             }
         }
-        Laid { lines, removed }
+        Laid {
+            lines,
+            removed,
+            otherwise,
+        }
     }
 
     /// Makes a change, whose edits are counted in the lines of this, and says whose patches it touches.
@@ -145,7 +156,8 @@ impl<'p> Laid<'p> {
             removed.find_map(|(_, by)| *by)
         };
         let in_block = || self.block(lines.start);
-        within.or_else(in_block).or_else(beside).or_else(removing)
+        let known = within.or_else(in_block).or_else(beside).or_else(removing);
+        known.or(self.otherwise)
     }
 
     /// Whose conflict a line is in: there all that is changed puts that right, also what is between lines
@@ -243,7 +255,7 @@ mod tests {
     fn alone(changed: &str) -> Vec<(String, String)> {
         let patches = patches();
         let slices = patches.each_ref().map(|(name, edits)| (*name, &edits[..]));
-        let owned = owned(PUBLISHED, &slices, changed).expect("it can be laid");
+        let owned = owned(PUBLISHED, &slices, None, changed).expect("it can be laid");
         let new = Some(("new", owned.new)).filter(|(_, edits)| !edits.is_empty());
         let all = owned.patches.into_iter().chain(new);
         all.map(|(name, edits)| {
@@ -262,7 +274,7 @@ mod tests {
     fn nothing_changed_leaves_patches_as_they_are() {
         let patches = patches();
         let slices = patches.each_ref().map(|(name, edits)| (*name, &edits[..]));
-        let same = owned(PUBLISHED, &slices, "a\nb\n2\nc\nd\ne\n6\ng\nh\n");
+        let same = owned(PUBLISHED, &slices, None, "a\nb\n2\nc\nd\ne\n6\ng\nh\n");
         let same = same.expect("it can be laid");
         assert_eq!(same.patches, patches.into_iter().collect());
         assert!(same.new.is_empty());
@@ -297,7 +309,7 @@ mod tests {
         let laid = format!("a\nb\n{conflict}g\nh\n");
         let edits = diff::edits(PUBLISHED, &laid);
         let patches = [("2", &edits[..])];
-        let right = owned(PUBLISHED, &patches, "a\nb\nc\nd\n2\ne\nf\ng\nh\n");
+        let right = owned(PUBLISHED, &patches, None, "a\nb\nc\nd\n2\ne\nf\ng\nh\n");
         let right = right.expect("it can be laid");
         assert!(right.new.is_empty());
         assert_eq!(
@@ -305,8 +317,27 @@ mod tests {
             diff::edits(PUBLISHED, "a\nb\nc\nd\n2\ne\nf\ng\nh\n")
         );
         // Below it that is no longer so.
-        let beyond = owned(PUBLISHED, &patches, &format!("a\nb\n{conflict}g\nH\n"));
+        let beyond = owned(
+            PUBLISHED,
+            &patches,
+            None,
+            &format!("a\nb\n{conflict}g\nH\n"),
+        );
         assert!(!beyond.expect("it can be laid").new.is_empty());
+    }
+
+    #[test]
+    fn change_beside_nobodys_lines_goes_where_it_is_told_to() {
+        let patches = patches();
+        let slices = patches.each_ref().map(|(name, edits)| (*name, &edits[..]));
+        let changed = "A\nb\n2\nc\nd\ne\n6\ng\nH\n";
+        for into in ["two", "another"] {
+            let owned = owned(PUBLISHED, &slices, Some(into), changed).expect("it can be laid");
+            assert!(owned.new.is_empty());
+            let text = lay(PUBLISHED, [(into, &owned.patches[into][..])]).expect("it can be laid");
+            assert!(text.starts_with("A\n") && text.ends_with("H\n"), "{text}");
+            assert_eq!(owned.patches["six"], patches[1].1);
+        }
     }
 
     #[test]

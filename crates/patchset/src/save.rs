@@ -20,22 +20,46 @@ pub struct NewPatch {
     pub about: About,
 }
 
+/// Where a change goes that is next to the lines of no patch.
+#[derive(Debug, Clone)]
+pub enum Unowned {
+    /// Nowhere: there should be none.
+    Refused,
+    /// To the patch of this name, which is there.
+    Into(String),
+    /// To a patch that is made for it.
+    New(NewPatch),
+}
+
 impl PatchSet {
     /// The patches that make `changed` of `published`, where `changed` is a copy of it in which these
     /// patches were laid and then something was changed.
     ///
-    /// Every change goes to the patch next to whose lines it was made; what is next to none of them
-    /// goes to `new`, and is an error where there is no such patch. A patch that does nothing any more
-    /// is left out.
+    /// Every change goes to the patch next to whose lines it was made; what is next to none of them,
+    /// where `unowned` says. A patch that does nothing any more is left out.
     pub fn saved(
         &self,
         published: &Path,
         changed: &Path,
-        new: Option<NewPatch>,
+        unowned: Unowned,
     ) -> Result<PatchSet, SetError> {
         let mut files: BTreeMap<&str, BTreeMap<String, FilePatch>> = BTreeMap::new();
         let mut made: BTreeMap<String, FilePatch> = BTreeMap::new();
         let mut of_file = self.by_file();
+        let into = match &unowned {
+            Unowned::Into(name) => {
+                let patch = self.patches().iter().find(|patch| patch.name() == name);
+                let patch = patch.ok_or_else(|| SetError::NoSuchPatch {
+                    patch: name.clone(),
+                })?;
+                Some(patch.name())
+            }
+            Unowned::Refused | Unowned::New(_) => None,
+        };
+        let new = match unowned {
+            Unowned::New(new) => Some(new),
+            Unowned::Refused | Unowned::Into(_) => None,
+        };
         for file in differing(published, changed)? {
             let patches = of_file.remove(&*file).unwrap_or_default();
             let patches: Vec<_> = patches
@@ -44,10 +68,11 @@ impl PatchSet {
                 .collect();
             let before = read(&published.join(&file))?;
             let after = read(&changed.join(&file))?;
-            let owned = owned(&before, &patches, &after).map_err(|source| SetError::Unclear {
-                file: file.clone(),
-                source,
-            })?;
+            let owned =
+                owned(&before, &patches, into, &after).map_err(|source| SetError::Unclear {
+                    file: file.clone(),
+                    source,
+                })?;
             let sha256 = checksum(&before);
             for (name, edits) in owned.patches {
                 let sha256 = sha256.clone();

@@ -104,6 +104,12 @@ pub enum SetError {
         /// The file, relative to the crate's root.
         file: String,
     },
+    /// What was changed should go to a patch that is not there.
+    #[error("there is no patch `{patch}`")]
+    NoSuchPatch {
+        /// The name.
+        patch: String,
+    },
     /// Two patches have one name.
     #[error("there is a patch `{patch}` already")]
     SameName {

@@ -59,14 +59,15 @@ impl PatchSet {
             };
             let after = read(&new.join(&place))?;
             let sha256 = checksum(&after);
-            for (name, _, edits) in patches {
+            let mut shown = Vec::new();
+            for (name, _, edits) in patches.into_iter().rev() {
                 let labels = Labels {
                     patch: name,
                     purpose: self.purpose(name),
                     old: old_version,
                     new: new_version,
                 };
-                let result = carry(&before, &after, edits, labels);
+                let result = carry(&before, &after, edits, labels, &mut shown);
                 carried += crate::carry::hunks(edits).count() - result.conflicts.len();
                 conflicts.extend(result.conflicts.into_iter().map(|line| Conflict {
                     patch: name.to_owned(),

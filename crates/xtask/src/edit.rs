@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
-use consign_patchset::{About, NewPatch, PatchSet, upstream};
+use consign_patchset::{About, NewPatch, PatchSet, SetError, Unowned, upstream};
 
 use crate::queue::{PATCHED, Patched};
 use crate::surroundings::{ended, target_folder};
@@ -20,6 +20,9 @@ pub struct Options {
     /// Make patches of what was changed
     #[arg(long)]
     save: bool,
+    /// The patch to which belongs what was changed next to no other
+    #[arg(long, value_name = "NAME", requires = "save", conflicts_with = "new")]
+    into: Option<String>,
     /// The name of a new patch, for what was changed next to no other
     #[arg(long, value_name = "NAME", requires_all = ["save", "purpose", "why_not_less", "fails_without"])]
     new: Option<String>,
@@ -119,10 +122,13 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
     }
     let before = PatchSet::read(&laid(&tree))?;
     let published = patched.published()?;
-    // A new patch is for one of the crates: the one that has something to show for it.
-    let saved = match (before.saved(&published, &tree, None), new_patch(options)) {
-        (Err(consign_patchset::SetError::Unowned { .. }), Some(new)) => {
-            before.saved(&published, &tree, Some(new))?
+    // It is for one of the crates: the one that has something to show for it.
+    let saved = match (
+        before.saved(&published, &tree, Unowned::Refused),
+        unowned(options),
+    ) {
+        (Err(SetError::Unowned { .. }), Some(unowned)) => {
+            before.saved(&published, &tree, unowned)?
         }
         (saved, _) => saved?,
     };
@@ -148,16 +154,20 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn new_patch(options: &Options) -> Option<NewPatch> {
-    let name = options.new.as_ref()?;
-    Some(NewPatch {
-        name: format!("{}.patch", name.trim_end_matches(".patch")),
+/// Where a change goes that is next to no patch, if somebody said so.
+fn unowned(options: &Options) -> Option<Unowned> {
+    let file_name = |name: &String| format!("{}.patch", name.trim_end_matches(".patch"));
+    if let Some(name) = &options.into {
+        return Some(Unowned::Into(file_name(name)));
+    }
+    Some(Unowned::New(NewPatch {
+        name: file_name(options.new.as_ref()?),
         about: About {
             purpose: options.purpose.clone()?,
             why_not_less: options.why_not_less.clone()?,
             fails_without: options.fails_without.clone()?,
         },
-    })
+    }))
 }
 
 fn commit(tree: &Path, message: &str) -> anyhow::Result<()> {
