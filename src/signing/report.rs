@@ -427,16 +427,27 @@ pub(super) fn accepted_git(packages: &[String]) -> String {
 
 /// The error for git dependencies.
 pub(super) fn refused_git(packages: &[String], origin: &str, file: &str) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing what comes from git, where nobody signs: {}\n\
+         git dependencies are refused by {origin}\n\n\
+         help: {}",
+        some(packages),
+        help_git(origin, file)
+    )
+}
+
+/// What is wrong with a git dependency, as the rest of a sentence that begins with its name.
+pub(super) fn reason_git(origin: &str) -> String {
+    format!("comes from git, where nobody signs, and git dependencies are refused by {origin}")
+}
+
+/// What to do about a git dependency.
+pub(super) fn help_git(origin: &str, file: &str) -> String {
     let lift = match origin == format!("`{file}`") {
         true => format!("allow them with `signing.git = \"allow\"` in {origin}"),
         false => format!("change the rule in {origin}"),
     };
-    anyhow::format_err!(
-        "refusing what comes from git, where nobody signs: {}\n\
-         git dependencies are refused by {origin}\n\n\
-         help: depend on a release from a registry, or {lift}",
-        some(packages)
-    )
+    format!("depend on a release from a registry, or {lift}")
 }
 
 /// The error for bytes that are not those which were signed.
@@ -510,7 +521,8 @@ pub(super) fn files_differ(changed: &[String], folder: &Path) -> String {
 /// What to do about files in the cache that are not those which were signed.
 pub(super) fn help_files(unpacked: &Path) -> String {
     format!(
-        "remove `{}`, so that it is unpacked again; if they change again, find out what changes them",
+        "remove `{}`, so that it is unpacked again, which a build does by itself, with a warning; if they change \
+         again, find out what changes them",
         unpacked.display()
     )
 }
@@ -680,6 +692,14 @@ fn span(time: Duration) -> String {
         1 => format!("1 {name}"),
         n => format!("{n} {name}s"),
     }
+}
+
+/// The warning for an account that was asked again, and is there no longer.
+pub(super) fn account_is_gone(signer: impl Display) -> String {
+    format!(
+        "there is no account `{signer}` any more: what is recorded of its keys stays good, and nothing new by \
+         it is accepted"
+    )
 }
 
 /// The error for a file that would lie where the carrier does.
