@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use consign_identity::Identity;
 use consign_identity::account::OtherAccount;
+use consign_policy::foresight::Before;
 use consign_policy::{
     Effective, Finding, Level, Lost, New, Newcomer, Unanswered, Withdrawn, Wrong,
 };
@@ -180,7 +181,11 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
                         "find out, not by way of the registry, whether `{signer}` is one of the authors of \
                          `{name}`"
                     ),
-                    String::new(),
+                    // Otherwise it would be refused next.
+                    match rule.new_key.level {
+                        Level::Deny => format!(" --key {key}"),
+                        Level::Allow | Level::Warn => String::new(),
+                    },
                 ),
                 New::Account | New::Key => (
                     match new {
@@ -383,15 +388,19 @@ pub(super) fn newcomer(package: impl Display, newcomer: &Newcomer) -> String {
     format!("`{package}` {}", newcomer_is(newcomer))
 }
 
-/// What those would see who use a package of which a version is about to be published: `before` is signed
-/// as `was`, and this would be as `now`.
+/// What those would see who use a package of which a version is about to be published, as `now`, and who know
+/// the one `before`; `argument` is the package as a command would name it.
 pub(super) fn signer_would_change(
     package: &str,
     name: &str,
-    before: &semver::Version,
-    was: impl Display,
+    argument: &str,
+    before: &Before,
     now: Option<&Identity>,
 ) -> String {
+    let Before {
+        version: before,
+        signer: was,
+    } = before;
     let (see, help) = match now {
         None => (
             "this version would not be signed".to_owned(),
@@ -401,7 +410,7 @@ pub(super) fn signer_would_change(
             format!("this version would be as `{now}`"),
             format!(
                 "publish as `{was}`, with `signing.identity`; or first tell them to run `cargo signers allow \
-                 {name} {now}`"
+                 {argument} {now}`"
             ),
         ),
     };
