@@ -3,6 +3,7 @@
 //! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
+mod config;
 mod key;
 mod login;
 mod signers;
@@ -18,8 +19,6 @@ use crate::commands::Exec;
 
 const REQUIRE_SIGNATURES: &str = "require-signatures";
 const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
-
-pub use self::login::{login, logout};
 
 /// Upstream's commands, with ours among them.
 pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
@@ -69,6 +68,16 @@ pub fn exec(name: &str) -> Option<Exec> {
         "signers" => Some(signers::exec),
         "verify" => Some(verify::exec),
         _ => None,
+    }
+}
+
+/// What runs a command of upstream's: `upstream` itself, or what goes on where that ends.
+pub fn beyond(name: &str, upstream: Exec) -> Exec {
+    match name {
+        "config" => config::config,
+        "login" => login::login,
+        "logout" => login::logout,
+        _ => upstream,
     }
 }
 
