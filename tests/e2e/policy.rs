@@ -583,7 +583,8 @@ fn settings_are_told_with_where_they_come_from() {
           unsigned = "deny", by `[SANDBOX]/app/.cargo/config.toml`
           new-signer = "warn", by `[SANDBOX]/homes/user/config.toml`
           new-key = "deny", by the environment variable `CARGO_SIGNING_NEW_KEY`
-    "#]].assert_eq(&settings);
+    "#]]
+    .assert_eq(&settings);
 
     let args = [
         "config",
