@@ -577,7 +577,7 @@ fn settings_are_told_with_where_they_come_from() {
     let settings: String = settings
         .lines()
         .filter(|line| line.contains(" = "))
-        .map(|line| format!("{line}\n"))
+        .map(|line| format!("{}\n", line.trim_start()))
         .collect();
     expect![[r#"
           unsigned = "deny", by `[SANDBOX]/app/.cargo/config.toml`
