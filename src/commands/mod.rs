@@ -1,6 +1,6 @@
 //! The commands and the flag that upstream does not have, and what is added to commands that it has.
 //!
-//! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
+//! `patches/cargo/commands.patch` lists them beside upstream's own, and runs them;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
 mod key;
@@ -18,8 +18,6 @@ use crate::commands::Exec;
 
 const REQUIRE_SIGNATURES: &str = "require-signatures";
 const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
-
-pub use self::login::{login, logout};
 
 /// Upstream's commands, with ours among them.
 pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
@@ -45,15 +43,24 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
         invocation.manifest = args.value_of_path("manifest-path", gctx);
         invocation.dry_run = args.flag("dry-run");
         invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
+        invocation.shows_signers = match name {
+            "metadata" | "info" => true,
+            "tree" => args
+                ._value_of("format")
+                .is_some_and(|format| format.contains("{signer}")),
+            _ => false,
+        };
     }
     gctx.signing
         .note_command_line(gctx.cwd(), invocation, config_args);
 }
 
-/// What runs the command called `name`, if it is one of ours.
+/// What runs the command called `name`, if it is one of ours or goes on where upstream's ends.
 pub fn exec(name: &str) -> Option<Exec> {
     match name {
         "key" => Some(key::exec),
+        "login" => Some(login::login),
+        "logout" => Some(login::logout),
         "signers" => Some(signers::exec),
         "verify" => Some(verify::exec),
         _ => None,

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use cargo::core::{SourceId, Workspace};
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, CliResult, GlobalContext};
+use clap_complete::ArgValueCandidates;
 use consign_statement::RegistryId;
 
 pub fn cli() -> Command {
@@ -77,7 +78,13 @@ fn of_package(name: &'static str) -> Command {
             "user",
             "In your own file, which serves `cargo install`",
         ))
-        .arg(opt("registry", "The registry that the package is in").value_name("REGISTRY"))
+        .arg(
+            opt("registry", "The registry that the package is in")
+                .value_name("REGISTRY")
+                .add(ArgValueCandidates::new(|| {
+                    get_registry_candidates().unwrap_or_default()
+                })),
+        )
         .arg(
             opt("index", "The URL of the index of that registry")
                 .value_name("INDEX")
@@ -92,6 +99,7 @@ fn package(help: &'static str) -> Arg {
         .help(help)
         .required(true)
         .action(ArgAction::Set)
+        .add(ArgValueCandidates::new(get_pkg_id_spec_candidates))
 }
 
 fn identities(help: &'static str) -> Arg {

@@ -3,8 +3,10 @@
 use cargo::core::{PackageIdSpec, PackageIdSpecQuery as _, Workspace};
 use cargo::signing::look::look;
 use cargo::signing::verify::{FilesFound, Outcome, Row, verify};
+use cargo::util::Progress;
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, CliError, CliResult, GlobalContext, drop_println};
+use clap_complete::ArgValueCandidates;
 use serde::Serialize;
 
 pub fn cli() -> Command {
@@ -15,7 +17,8 @@ pub fn cli() -> Command {
                 .short('p')
                 .value_name("SPEC")
                 .action(ArgAction::Append)
-                .help_heading(heading::PACKAGE_SELECTION),
+                .help_heading(heading::PACKAGE_SELECTION)
+                .add(ArgValueCandidates::new(get_pkg_id_spec_candidates)),
         )
         .arg(flag("refresh", "Ask again which keys count"))
         .arg(flag("no-files", "Leave out the files of the packages"))
@@ -36,6 +39,8 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
         .map(|spec| Ok(PackageIdSpec::parse(spec)?))
         .collect::<CargoResult<Vec<_>>>()?;
     let wanted = |id| specs.is_empty() || specs.iter().any(|spec| spec.matches(id));
+    // From the beginning, so that what is slow is told, be it those who are asked or the files.
+    let mut progress = Progress::new("Comparing", gctx);
     let locked = look(&ws, args.flag("refresh"), wanted)?;
     let others: Vec<_> = locked.others.clone();
     if let Some(spec) = specs.iter().find(|spec| {
@@ -48,7 +53,8 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
     }) {
         return Err(anyhow::format_err!("`Cargo.lock` names no package `{spec}`").into());
     }
-    let mut rows = verify(&ws, locked, !args.flag("no-files"))?;
+    let mut rows = verify(gctx, locked, !args.flag("no-files"), &mut progress)?;
+    drop(progress);
     rows.sort_by_key(|row| row.looked.id);
 
     let json = args
@@ -278,7 +284,7 @@ fn print_json(
                 FilesFound::NotHere => "not here",
                 FilesFound::AsTheyShould => "verified",
                 FilesFound::Unsigned => "unsigned",
-                FilesFound::Changed(_) => "changed",
+                FilesFound::Changed { .. } => "changed",
                 FilesFound::Unreadable(_) => "unreadable",
             },
             why,

@@ -126,7 +126,7 @@ impl<'a> CheckedArchive<'a> {
                 signature.locator(),
                 wanted,
                 found,
-                cache.join("*").join(id.tarball_name()).display(),
+                &cache.join("*").join(id.tarball_name()),
             ));
         }
         let version = id.version().to_string();

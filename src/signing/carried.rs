@@ -213,6 +213,7 @@ pub(super) fn packages<'gctx>(
     let all: HashSet<SourceId> = ids.iter().map(|id| id.source_id()).collect();
     for id in all {
         let mut source = config.load(id, &HashSet::new())?;
+        gctx.signing.note_source(&*source);
         source.set_quiet(true);
         source.block_until_ready()?;
         sources.insert(source);

@@ -23,6 +23,7 @@ use super::invocation::Invocation;
 use super::lookup::Answers;
 use super::signers::{Rules, Serving};
 use crate::core::{PackageId, Shell, SourceId, Summary};
+use crate::sources::source::Source;
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
 
@@ -176,10 +177,14 @@ impl Signing {
         Ok(own)
     }
 
-    /// From now on, what comes from `replacement` may be asked for as if it came from `original`.
-    pub fn note_replacement(&self, replacement: SourceId, original: SourceId) {
-        let mut originals = lock(&self.originals);
-        originals.entry(replacement).or_default().insert(original);
+    /// From now on, what comes from `source` may be asked for as if it came from what this stands in for,
+    /// if it stands in for anything.
+    pub fn note_source(&self, source: &dyn Source) {
+        let (original, replacement) = (source.source_id(), source.replaced_source_id());
+        if original != replacement {
+            let mut originals = lock(&self.originals);
+            originals.entry(replacement).or_default().insert(original);
+        }
     }
 
     /// What stands in for `source`.

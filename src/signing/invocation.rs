@@ -17,6 +17,8 @@ pub struct Invocation {
     pub dry_run: bool,
     /// `cargo publish --allow-signer-change`
     pub allow_signer_change: bool,
+    /// Whether what it prints of packages tells who signed them.
+    pub shows_signers: bool,
 }
 
 impl Invocation {

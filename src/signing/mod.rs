@@ -6,7 +6,8 @@
 //! | where upstream stands | calls | in |
 //! |---|---|---|
 //! | an index line was parsed | [`attach`] keeps its signature with the summary | [`entry`] |
-//! | a source is loaded | [`clean`] removes from the cache what steers git | [`cache`] |
+//! | the cache is locked | [`clean`] removes from it what steers git | [`cache`] |
+//! | a source was loaded | [`note_source`](Signing::note_source) remembers what it stands in for | [`context`] |
 //! | an index entry or an archive is written | [`remove_links`] sees to it that it goes to the cache | [`cache`] |
 //! | a source hands on an entry | [`admits`] leaves out what policy cannot accept | [`resolve`] |
 //! | the resolver has chosen | [`settle`] checks signatures and keys, and may ask it again | [`resolve`] |
@@ -14,7 +15,7 @@
 //! | a package to be installed was found | [`named`] accepts it or says why not | [`resolve`] |
 //! | a package was downloaded | [`Downloaded`] says who published it | [`archive`] |
 //! | a package is handed on | [`seen`] keeps its entry with it, where the command shows it | [`seen`](mod@seen) |
-//! | it is printed | [`signer`] tells who published it | [`seen`](mod@seen) |
+//! | it is printed | [`signer`] and [`write_signer`] tell who published it | [`seen`](mod@seen) |
 //! | a package is unpacked | [`CheckedArchive`] is asked for | [`archive`] |
 //! | a package is vendored | [`keep_entry`] keeps its entry with it | [`vendored`] |
 //! | a folder of that name is there | [`is_vendored`] says whether it may stay | [`vendored`] |
@@ -79,5 +80,5 @@ pub use keys::environment::withheld;
 pub use net::Network;
 pub use publish::{SignedRequest, can_sign, sign};
 pub use resolve::{admits, named, refusal, settle};
-pub use seen::{seen, signer};
+pub use seen::{seen, signer, write_signer};
 pub use vendored::{attach_vendored, is_vendored, keep_entry};

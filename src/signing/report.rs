@@ -173,24 +173,39 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
             let Newcomer {
                 new, signer, key, ..
             } = newcomer.as_ref();
-            let (set, key) = match new {
-                New::Signer => (&rule.new_signer, String::new()),
-                New::Account => (&rule.new_signer, format!(" --key {key}")),
-                New::Key => (&rule.new_key, format!(" --key {key}")),
+            let (set, find_out, key) = match new {
+                New::Signer => (
+                    &rule.new_signer,
+                    format!(
+                        "find out, not by way of the registry, whether `{signer}` is one of the authors of \
+                         `{name}`"
+                    ),
+                    String::new(),
+                ),
+                New::Account | New::Key => (
+                    match new {
+                        New::Key => &rule.new_key,
+                        _ => &rule.new_signer,
+                    },
+                    format!("ask the authors of `{name}` whether this key is theirs"),
+                    format!(" --key {key}"),
+                ),
             };
             match set.origin.as_deref() {
                 Some(flag @ ("`--locked`" | "`--frozen`")) => format!(
-                    "run the command without {flag}, and review what it adds to {}",
+                    "run the command where you work, without {flag}; review what it adds to {}, and commit \
+                     that",
                     said_by(rule)
                 ),
                 _ => format!(
-                    "if that is right, accept it with `{allow} {name} {signer}{key} --reason WHY`"
+                    "{find_out}. If so, accept it with `{allow} {name} {signer}{key} --reason WHY`"
                 ),
             }
         }
         Finding::WrongSigner(Wrong::Registry { signed_for, .. }) => format!(
-            "a signature is good in one registry only; if this is meant to be a mirror of \
-             `{signed_for}`, configure it as a replacement of that source"
+            "a signature is good in one registry only. If this is meant to be a mirror of \
+             `{signed_for}`, configure it as a replacement of that source; if not, somebody has copied the \
+             package here: do not use it"
         ),
         Finding::EndedKey { .. } => {
             let owner = match finding.published() {
@@ -215,14 +230,23 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
             "somebody else may have the name now: ask the authors of `{name}`. If it is theirs, accept it \
              with `{allow} {name} {signer} --reason WHY`"
         ),
-        Finding::WithdrawnKey {
-            how: Withdrawn::NoSuchAccount,
-            ..
-        } => "choose another version; the account may have been renamed or deleted".to_owned(),
-        Finding::WithdrawnKey { signer, key, .. } => format!(
-            "choose another version, or ask whoever owns `{signer}` whether they signed this one. If so, \
-             keep it with `{allow} {name}@{version} --key {key} --reason WHY`"
-        ),
+        Finding::WithdrawnKey { signer, key, how } => {
+            let ask = match how {
+                Withdrawn::NoSuchAccount => format!(
+                    "the account may have been renamed or deleted: choose another version, or ask the \
+                     authors of `{name}` whether this one is theirs. If so, keep it"
+                ),
+                Withdrawn::NotPublished => format!(
+                    "choose another version, or ask whoever owns `{signer}` whether they signed this one. If \
+                     so, they can publish the key, or you keep this version"
+                ),
+                _ => format!(
+                    "choose another version, or ask whoever owns `{signer}` whether they signed this one. If \
+                     so, keep it"
+                ),
+            };
+            format!("{ask} with `{allow} {name}@{version} --key {key} --reason WHY`")
+        }
         Finding::Unchecked { why, .. } => match why {
             Unanswered::Offline => {
                 "run the command once with the network, so that the key can be asked for".to_owned()
@@ -421,15 +445,15 @@ pub(super) fn other_bytes(
     signer: &Locator,
     wanted: impl Display,
     found: impl Display,
-    file: impl Display,
+    file: &Path,
 ) -> anyhow::Error {
     anyhow::format_err!(
         "refusing `{package}`: its archive is not the one that {} signed\n\
          signed: {wanted}\n\
          found:  {found}\n\n\
-         help: remove `{file}`, so that it is downloaded again; if the error stays, \
-         tell the registry and the package's authors",
-        quoted(signer)
+         help: {}",
+        quoted(signer),
+        help_archive(file)
     )
 }
 
@@ -483,6 +507,29 @@ pub(super) fn files_differ(changed: &[String], folder: &Path) -> String {
     )
 }
 
+/// What to do about files in the cache that are not those which were signed.
+pub(super) fn help_files(unpacked: &Path) -> String {
+    format!(
+        "remove `{}`, so that it is unpacked again; if they change again, find out what changes them",
+        unpacked.display()
+    )
+}
+
+/// What to do about files in a vendored folder that are not those which were signed.
+pub(super) fn help_vendored() -> String {
+    "put it right with `cargo vendor`; to build it changed, use `[patch]` with a copy of it"
+        .to_owned()
+}
+
+/// What to do about an archive that is not the one it should be.
+pub(super) fn help_archive(archive: &Path) -> String {
+    format!(
+        "remove `{}`, so that it is downloaded again; if the error stays, tell the registry and the package's \
+         authors",
+        archive.display()
+    )
+}
+
 /// What is wrong with an archive that is not the one it should be.
 pub(super) fn archive_differs(wanted: &str, found: &str, path: &Path) -> String {
     format!(
@@ -508,8 +555,9 @@ pub(super) fn vendored_files(package: impl Display, changed: &[String], folder: 
     };
     format!(
         "refusing `{package}`: its files in `{}` are not those that were signed{changed}\n\n\
-         help: put it right with `cargo vendor`; to build it changed, use `[patch]` with a copy of it",
-        folder.display()
+         help: {}",
+        folder.display(),
+        help_vendored()
     )
 }
 
@@ -645,7 +693,8 @@ pub(super) fn reserved_name(file: &str) -> String {
 /// The warning for a package with the carrier of another.
 pub(super) fn carrier_of_another(package: impl Display, other: &str) -> String {
     format!(
-        "`{package}` counts as not signed: what it carries is the signature of `{}`",
+        "`{package}` counts as not signed: what it carries is the signature of `{}`\n\
+         help: tell its authors: the file came with a copy of another release",
         other.escape_debug()
     )
 }

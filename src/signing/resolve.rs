@@ -296,6 +296,7 @@ fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
 /// Accepts a package that the user named, such as the one to be installed, which `source` has, or says
 /// why not.
 pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -> CargoResult<()> {
+    gctx.signing.note_source(source);
     let id = summary.package_id();
     // What may carry a signature is looked at when it is downloaded.
     if is_from_registry(id) && !may_carry(summary) {

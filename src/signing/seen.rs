@@ -1,7 +1,10 @@
-//! Who published a package, where commands show packages: `cargo metadata` and `cargo info`.
+//! Who published a package, where commands show packages: `cargo metadata`, `cargo info`, and `cargo tree`
+//! with `{signer}` in its `--format`.
 //!
-//! Nobody is named who is not verified. So the two check what they show, and say nothing more than stock
+//! Nobody is named who is not verified. So these check what they show, and say nothing more than stock
 //! cargo of what is not signed, or not accepted.
+
+use std::fmt;
 
 use super::check::{check, check_chosen};
 use crate::GlobalContext;
@@ -9,8 +12,8 @@ use crate::core::{Package, Summary};
 
 /// A package that is handed on, with its signed entry where a command shows that.
 pub fn seen(gctx: &GlobalContext, mut package: Package) -> Package {
-    let command = gctx.signing.invocation().command.as_str();
-    if !matches!(command, "metadata" | "info") {
+    let invocation = gctx.signing.invocation();
+    if !invocation.shows_signers {
         return package;
     }
     let id = package.package_id();
@@ -27,7 +30,7 @@ pub fn seen(gctx: &GlobalContext, mut package: Package) -> Package {
     let Ok(Some(published)) = check(gctx, id, &entry).map(|finding| finding.published()) else {
         return package;
     };
-    if command == "info"
+    if invocation.command == "info"
         && let Ok(policy) = gctx.signing.policy(gctx)
     {
         let who = policy.display(published.signer());
@@ -40,8 +43,13 @@ pub fn seen(gctx: &GlobalContext, mut package: Package) -> Package {
 }
 
 /// Who published a package, as an identity: `github:octocat`. Only of one that was
-/// [`seen`].
+/// [`seen`](fn@seen).
 pub fn signer(summary: &Summary) -> Option<String> {
     let published = summary.signed()?.finding.get()?.published()?;
     Some(published.signer().to_string())
+}
+
+/// Writes who published a package, or nothing.
+pub fn write_signer(to: &mut fmt::Formatter<'_>, package: &Package) -> fmt::Result {
+    to.write_str(&signer(package.summary()).unwrap_or_default())
 }

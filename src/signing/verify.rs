@@ -45,8 +45,13 @@ pub enum FilesFound {
     AsTheyShould,
     /// There is nothing to compare them with.
     Unsigned,
-    /// They are others; how, in a sentence.
-    Changed(String),
+    /// They are others.
+    Changed {
+        /// How, in a sentence.
+        how: String,
+        /// What to do about it.
+        help: String,
+    },
     /// They could not be read; why, in a phrase.
     Unreadable(String),
 }
@@ -66,7 +71,7 @@ impl Row {
     /// The name of the finding.
     pub fn finding(&self) -> &'static str {
         match self.files {
-            FilesFound::Changed(_) => "tampered",
+            FilesFound::Changed { .. } => "tampered",
             FilesFound::Unreadable(_) => "unchecked",
             _ => self.looked.finding.name(),
         }
@@ -77,7 +82,7 @@ impl Row {
         let unchecked = matches!(self.looked.finding, Finding::Unchecked { .. })
             || matches!(self.files, FilesFound::Unreadable(_));
         let refused = matches!(self.looked.verdict(), Verdict::PassOver | Verdict::Refuse)
-            || matches!(self.files, FilesFound::Changed(_));
+            || matches!(self.files, FilesFound::Changed { .. });
         match (unchecked, refused) {
             (true, _) => Outcome::Unchecked,
             (false, true) => Outcome::Refused,
@@ -88,7 +93,8 @@ impl Row {
     /// What is wrong, and what can be done about it; `None` of what is accepted.
     pub fn words(&self, ws: &Workspace<'_>) -> Option<(String, Option<String>)> {
         match &self.files {
-            FilesFound::Changed(how) | FilesFound::Unreadable(how) => Some((how.clone(), None)),
+            FilesFound::Changed { how, help } => Some((how.clone(), Some(help.clone()))),
+            FilesFound::Unreadable(how) => Some((how.clone(), None)),
             _ if self.outcome() == Outcome::Accepted => None,
             _ => {
                 let (reason, help) = self.looked.words(ws);
@@ -115,11 +121,14 @@ impl Row {
     }
 }
 
-/// Compares the files of everything that was looked at.
-pub fn verify(ws: &Workspace<'_>, locked: Locked, files: bool) -> CargoResult<Vec<Row>> {
-    let gctx = ws.gctx();
+/// Compares the files of everything that was looked at. How far it is, `progress` shows.
+pub fn verify(
+    gctx: &GlobalContext,
+    locked: Locked,
+    files: bool,
+    progress: &mut Progress<'_>,
+) -> CargoResult<Vec<Row>> {
     let total = locked.packages.len();
-    let mut progress = Progress::new("Comparing", gctx);
     let mut rows = Vec::new();
     let mut waiting = locked.packages.into_iter();
     loop {
@@ -142,11 +151,16 @@ fn files_of(gctx: &GlobalContext, looked: &Looked) -> FilesFound {
         let mut found = FilesFound::NotHere;
         for place in places(gctx, looked.id) {
             found = match place {
-                Place::Folder(folder) if folder.is_dir() => in_folder(looked, &folder)?,
+                Place::Unpacked(folder) if folder.is_dir() => {
+                    in_folder(looked, &folder, || report::help_files(&folder))?
+                }
+                Place::Vendored(folder) if folder.is_dir() => {
+                    in_folder(looked, &folder, report::help_vendored)?
+                }
                 Place::Archive(path) if path.is_file() => in_archive(looked, &path)?,
                 _ => continue,
             };
-            if matches!(found, FilesFound::Changed(_)) {
+            if matches!(found, FilesFound::Changed { .. }) {
                 break;
             }
         }
@@ -155,7 +169,11 @@ fn files_of(gctx: &GlobalContext, looked: &Looked) -> FilesFound {
     compare().unwrap_or_else(|error| FilesFound::Unreadable(format!("{error:#}")))
 }
 
-fn in_folder(looked: &Looked, folder: &Path) -> CargoResult<FilesFound> {
+fn in_folder(
+    looked: &Looked,
+    folder: &Path,
+    help: impl FnOnce() -> String,
+) -> CargoResult<FilesFound> {
     let Some(signature) = looked.finding.signature() else {
         return Ok(FilesFound::Unsigned);
     };
@@ -169,33 +187,41 @@ fn in_folder(looked: &Looked, folder: &Path) -> CargoResult<FilesFound> {
     }
     let listed = Files::listed(folder).map(|listed| found.differences(&listed));
     let changed = listed.unwrap_or_default();
-    Ok(FilesFound::Changed(report::files_differ(&changed, folder)))
+    Ok(FilesFound::Changed {
+        how: report::files_differ(&changed, folder),
+        help: help(),
+    })
 }
 
 fn in_archive(looked: &Looked, path: &Path) -> CargoResult<FilesFound> {
     let open = || format!("failed to read `{}`", path.display());
     let archive = File::open(path).with_context(open)?;
     let found = digest(&archive)?.to_string();
+    let changed = |how| FilesFound::Changed {
+        how,
+        help: report::help_archive(path),
+    };
     let signature = looked.finding.signature();
     // Where the package carries its signature, that is of the files in the archive and not of its bytes.
     if let (Some(_), Some(entry)) = (signature, &looked.entry)
         && let Some(carrier) = entry.carrier()
         && !is_as_carried(looked.id, &archive, carrier)?
     {
-        return Ok(FilesFound::Changed(report::archive_holds_others(path)));
+        return Ok(changed(report::archive_holds_others(path)));
     }
     let wanted = signature.and_then(|signature| signature.cksum());
     let wanted = wanted.map(ToString::to_string);
     Ok(match wanted.or_else(|| looked.cksum.clone()) {
         Some(wanted) if wanted == found => FilesFound::AsTheyShould,
-        Some(wanted) => FilesFound::Changed(report::archive_differs(&wanted, &found, path)),
+        Some(wanted) => changed(report::archive_differs(&wanted, &found, path)),
         None => FilesFound::Unsigned,
     })
 }
 
 /// Where files of a package may lie.
 enum Place {
-    Folder(PathBuf),
+    Unpacked(PathBuf),
+    Vendored(PathBuf),
     Archive(PathBuf),
 }
 
@@ -210,7 +236,7 @@ fn places(gctx: &GlobalContext, id: PackageId) -> Vec<Place> {
     let mut places = Vec::new();
     for source in sources {
         let unpacked = gctx.registry_source_path().join(cache(source));
-        let unpacked = Place::Folder(unpacked.into_path_unlocked().join(&with_version));
+        let unpacked = Place::Unpacked(unpacked.into_path_unlocked().join(&with_version));
         let archive = format!("{with_version}.crate");
         match (source.kind(), source.url().to_file_path()) {
             (SourceKind::Directory, Ok(root)) => {
@@ -219,7 +245,7 @@ fn places(gctx: &GlobalContext, id: PackageId) -> Vec<Place> {
                     true => versioned,
                     false => root.join(id.name().as_str()),
                 };
-                places.push(Place::Folder(folder));
+                places.push(Place::Vendored(folder));
             }
             (SourceKind::LocalRegistry, Ok(root)) => {
                 places.extend([unpacked, Place::Archive(root.join(archive))]);

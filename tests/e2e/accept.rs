@@ -224,3 +224,34 @@ fn metadata_and_info_tell_the_signer() {
     let output = world.cargo(&app, ["info", "bar"]).succeeded();
     assert!(!output.stderr.contains("Signed"), "{}", output.stderr);
 }
+
+#[test]
+fn tree_tells_the_signer_where_that_is_asked_for() {
+    let world = World::with_foo(["1.0.0"]);
+    world.publish_unsigned(world.library("bar", "1.0.0"));
+    let app = world.sandbox.package("app").dependency("foo", "1");
+    let app = app.dependency("bar", "1").program("").write();
+    world.cargo(&app, ["fetch"]).succeeded();
+    let output = world.cargo(&app, ["tree", "--format", "{p}: {signer}"]);
+    let output = output.succeeded().normalised();
+    expect![[r#"
+        app v0.1.0 ([SANDBOX]/app): 
+        ├── bar v1.0.0 (registry `demo`): 
+        └── foo v1.0.0 (registry `demo`): github:octocat
+    "#]]
+    .assert_eq(&output.stdout);
+    assert_eq!(output.stderr, "");
+    // Nobody is named who is not verified.
+    world.keys.publish(
+        "octocat",
+        &crate::world::other_key("octocat").public_armored(),
+    );
+    world.cargo(&app, ["verify", "--refresh"]).ended_with(1);
+    let output = world.cargo(&app, ["tree", "--format", "{signer}"]);
+    assert!(!output.stdout.contains("octocat"), "{}", output.stdout);
+    // Where it is not asked for, nothing is checked.
+    world.keys.stop();
+    std::fs::remove_dir_all(world.user.path().join("signing")).unwrap();
+    let output = world.cargo(&app, ["tree"]).succeeded();
+    assert_eq!(output.stderr, "");
+}

@@ -367,6 +367,7 @@ fn carrier_of_another_version_counts_as_none() {
             Updating `demo` index
          Downloading crates ...
         warning: `foo v1.0.1 (registry `demo`)` counts as not signed: what it carries is the signature of `foo v1.0.0`
+        help: tell its authors: the file came with a copy of another release
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
              Locking 1 package to latest Rust 1.95.0 compatible version
@@ -484,7 +485,7 @@ fn version_by_a_withdrawn_key_is_passed_over() {
         Updating `demo` index
         Downloading crates ...
         warning: `foo v1.1.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.1.0 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.1.0 --key ed25519:[KEY] --reason WHY`
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
         Locking 1 package to latest Rust 1.95.0 compatible version

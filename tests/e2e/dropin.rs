@@ -316,3 +316,35 @@ fn everything_is_done_once() {
         [("asking", 1), ("checking the signature", 2), ("hashing an archive", 2), ("hashing the files", 2)]
     "#]].assert_eq(&format!("{counts:?}\n"));
 }
+
+/// What a shell would offer for the last of these words. (Cargo has this in its nightly channel alone, and
+/// so do we.)
+fn completed(world: &World, app: &Path, words: &[&str]) -> String {
+    let run = world.run(app, ["--", "cargo"]).args(words);
+    let run = run
+        .env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly")
+        .env("CARGO_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    let offered = run.run().succeeded().stdout;
+    let offered = offered.lines().filter(|word| !word.starts_with('-'));
+    offered.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn shells_complete_our_commands() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["fetch"]).succeeded();
+    for (words, offered) in [
+        (&["sig"][..], "signers"),
+        (&["verif"], "verify"),
+        (&["key", "re"], "retire revoke"),
+        (&["signers", ""], "init allow remove list why"),
+        (&["signers", "allow", "fo"], "foo"),
+        (&["signers", "why", "--registry", ""], "demo"),
+        (&["verify", "-p", "fo"], "foo"),
+        (&["verify", "--message-format", ""], "human json"),
+    ] {
+        assert_eq!(completed(&world, &app, words), offered, "{words:?}");
+    }
+}

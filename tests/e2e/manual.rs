@@ -59,7 +59,8 @@ fn words_of_man(page: &str) -> Vec<String> {
 #[test]
 fn help_of_a_command_of_ours_is_its_page() {
     let documented = documented();
-    assert!(documented.iter().any(|(name, _)| name == "cargo-key"));
+    let names: Vec<_> = documented.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["cargo-key", "cargo-signers", "cargo-verify"]);
     for (name, page) in documented {
         let command = name.strip_prefix("cargo-").unwrap();
         let text = fs::read_to_string(page.with_extension("txt")).unwrap();
@@ -85,6 +86,9 @@ fn page_tells_of_every_subcommand_and_option() {
         let command = name.strip_prefix("cargo-").unwrap();
         let text = fs::read_to_string(page.with_extension("txt")).unwrap();
         let help = printed(&[command, "--help"]);
+        for option in own_options(&help) {
+            assert!(text.contains(&option), "{name} does not tell of `{option}`");
+        }
         let commands = help.split("Commands:").nth(1).unwrap_or_default();
         let commands = commands.split("\n\n").next().unwrap_or_default();
         for subcommand in commands

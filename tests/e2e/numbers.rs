@@ -143,7 +143,7 @@ fn account_that_the_forge_does_not_know_gets_no_new_key_accepted() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
-        help: choose another version; the account may have been renamed or deleted
+        help: the account may have been renamed or deleted: choose another version, or ask the authors of `foo` whether this one is theirs. If so, keep it with `cargo signers allow --registry demo foo@1.0.2 --key ed25519:[KEY] --reason WHY`
              Locking 1 package to latest Rust 1.95.0 compatible version
     "#]].assert_eq(&output.stderr);
 }

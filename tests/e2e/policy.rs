@@ -561,3 +561,46 @@ fn project_does_not_say_who_publishes() {
     let line = world.registry.line("foo", "1.0.0");
     assert_eq!(line["key_locator"]["user"], "octocat");
 }
+
+/// `cargo config` is not stable in this cargo; `cargo signers why` is its place for what holds.
+#[test]
+fn settings_are_told_with_where_they_come_from() {
+    let (world, app) = unsigned();
+    world.user.add_config("[signing]\nnew-signer = \"warn\"");
+    project_config(
+        &app,
+        "[signing]\nunsigned = \"deny\"\nnew-signer = \"record\"",
+    );
+    let run = world.run(&app, ["signers", "why", "foo"]);
+    let output = run.env("CARGO_SIGNING_NEW_KEY", "deny").run().succeeded();
+    let settings = output.normalised().stdout;
+    let settings: String = settings
+        .lines()
+        .filter(|line| line.contains(" = "))
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    expect![[r#"
+          unsigned = "deny", by `[SANDBOX]/app/.cargo/config.toml`
+          new-signer = "warn", by `[SANDBOX]/homes/user/config.toml`
+          new-key = "deny", by the environment variable `CARGO_SIGNING_NEW_KEY`
+    "#]]
+    .assert_eq(&settings);
+
+    let args = [
+        "config",
+        "get",
+        "signing",
+        "--show-origin",
+        "-Zunstable-options",
+    ];
+    let run = world.run(&app, args).env("CARGO_SIGNING_NEW_KEY", "deny");
+    let nightly = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
+    let output = run.env(nightly, "nightly").run().succeeded();
+    expect![[r#"
+        signing.identities.github.keys = "http://127.0.0.1:[PORT]/{user}.gpg" # [SANDBOX]/homes/user/config.toml
+        signing.new-signer = "record" # [SANDBOX]/app/.cargo/config.toml
+        signing.unsigned = "deny" # [SANDBOX]/app/.cargo/config.toml
+        # The following environment variables may affect the loaded values.
+        # CARGO_SIGNING_NEW_KEY=deny
+    "#]].assert_eq(&output.normalised().stdout);
+}

@@ -39,7 +39,7 @@ fn every_refused_version_is_listed_with_its_reason() {
             Updating `demo` index
          Downloading crates ...
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
           version 1.0.1 is not signed, and signatures are required by `--require-signatures`

@@ -1,8 +1,11 @@
 //! `cargo verify`: everything that `Cargo.lock` names is checked, and nothing is built.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use consign_testbed::Reply;
 use expect_test::expect;
 use serde_json::Value;
 
@@ -298,9 +301,108 @@ fn what_cannot_be_checked_as_a_whole_is_an_error() {
 fn git_and_path_dependencies_are_told_as_what_they_are() {
     let (world, app) = fetched();
     let lines = json(&world, &app, &[], 0);
-    let other = lines.iter().find(|line| line["name"] == "app").unwrap();
-    assert_eq!(
-        (&other["reason"], &other["kind"]),
-        (&"other".into(), &"path".into())
+    let kind_of = |lines: &[Value], name: &str| {
+        let other = lines.iter().find(|line| line["name"] == name).unwrap();
+        assert_eq!(other["reason"], "other");
+        other["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(kind_of(&lines, "app"), "path");
+    let app = crate::signers::levels::with_git_dependency(&world);
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let lines = json(&world, &app, &[], 0);
+    assert_eq!(kind_of(&lines, "gitlib"), "git");
+}
+
+/// Half a second is how long cargo waits before it shows a bar.
+#[test]
+fn progress_is_shown_where_it_takes_long_and_on_a_terminal_alone() {
+    if !consign_testbed::has_terminal() {
+        return;
+    }
+    let (world, app) = fetched();
+    let keys = world.secret_key().public_armored();
+    let slow = || Reply::body(keys.clone()).after(Duration::from_millis(600));
+    let bar = "Comparing [";
+    let refresh = |quiet: &str| {
+        world.keys.answer("octocat", slow());
+        let line = format!(
+            "unset CI TF_BUILD; stty cols 80; TERM=xterm exec \"$0\" verify --refresh {quiet}"
+        );
+        let consign = consign_testbed::consign();
+        let run = world.user.cargo(Path::new("/bin/sh"), &app);
+        let run = run.args(["-c", &line, consign.to_str().unwrap()]);
+        run.on_terminal(&[]).succeeded().stdout
+    };
+    let shown = refresh("");
+    assert!(shown.contains(bar), "{shown}");
+    // It is gone when all is told.
+    let last = shown.lines().last().unwrap();
+    assert!(
+        last.ends_with("2 packages: 1 verified, 1 unsigned"),
+        "{shown}"
     );
+    let quiet = refresh("--quiet");
+    assert!(!quiet.contains(bar), "{quiet}");
+
+    world.keys.answer("octocat", slow());
+    let output = world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    assert!(!output.stderr.contains(bar), "{}", output.stderr);
+    assert!(!output.stdout.contains(bar), "{}", output.stdout);
+}
+
+/// The members that `docs/verify.md` tells of, by `reason`.
+fn told_members() -> BTreeMap<String, Vec<String>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, schema) = page.split_once("## JSON").unwrap();
+    let mut told = BTreeMap::<_, Vec<_>>::new();
+    for part in schema.split("`\"reason\": \"").skip(1) {
+        let (reason, rest) = part.split_once('"').unwrap();
+        let rows = rest
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .filter_map(|row| row.split(" | ").next())
+            .map(|cell| format!("`{cell}"));
+        let members = told.entry(reason.to_owned()).or_default();
+        for cell in rows {
+            members.extend(cell.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    told
+}
+
+#[test]
+fn messages_are_as_the_documentation_has_it() {
+    let (world, app) = fetched();
+    let mut all = json(&world, &app, &[], 0);
+    all.extend(json(&world, &app, &["--require-signatures"], 1));
+    fs::write(
+        in_cache(&world, "src").join("foo-1.0.0/src/lib.rs"),
+        "// evil",
+    )
+    .unwrap();
+    all.extend(json(&world, &app, &[], 1));
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    for message in &all {
+        assert_eq!(message["v"], 1);
+        let members = message.as_object().unwrap().keys();
+        let members = members.filter(|member| !["reason", "v"].contains(&member.as_str()));
+        let reason = message["reason"].as_str().unwrap().to_owned();
+        found.entry(reason).or_default().extend(members.cloned());
+    }
+    let told = told_members();
+    let told: BTreeMap<_, BTreeSet<_>> = told
+        .into_iter()
+        .map(|(reason, members)| (reason, members.into_iter().collect()))
+        .collect();
+    assert_eq!(found, told);
+    // What each can be is told, too.
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify.md")).unwrap();
+    for message in all.iter().filter(|message| message["reason"] == "package") {
+        for member in ["finding", "files", "carried_by"] {
+            if let Some(value) = message[member].as_str() {
+                assert!(page.contains(&format!("`{value}`")), "{member}: {value}");
+            }
+        }
+    }
 }

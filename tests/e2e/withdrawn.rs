@@ -28,7 +28,7 @@ fn withdrawn_key_makes_an_older_version_be_taken() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.1 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.1 --key ed25519:[KEY] --reason WHY`
              Locking 1 package to latest Rust 1.95.0 compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
@@ -51,7 +51,7 @@ fn account_that_does_not_exist_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
-        help: choose another version; the account may have been renamed or deleted
+        help: the account may have been renamed or deleted: choose another version, or ask the authors of `foo` whether this one is theirs. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat`, and there is no such account
         location searched: `demo` index
@@ -80,7 +80,7 @@ fn account_that_removed_all_its_keys_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
@@ -98,7 +98,7 @@ fn version_of_a_withdrawn_key_that_is_asked_for_by_name_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.1 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.1 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.1 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index

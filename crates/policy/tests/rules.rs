@@ -974,3 +974,258 @@ fn what_somebody_else_recorded_in_the_meantime_stays() {
     assert!(!fits(&anns, ANN, Some(2)));
     assert!(!fits(&anns, BOB, None));
 }
+
+/// What a file says of foo after these versions were accepted, as its line.
+fn rule_after(seen: &[(&str, &str)]) -> String {
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|(version, signer)| (*version, *signer, None))
+        .collect();
+    let file = recorded(&SignersFile::new(), &seen);
+    let mut lines = file.text().lines();
+    let rule = lines.find_map(|line| line.strip_prefix("foo = "));
+    rule.unwrap_or_default().to_owned()
+}
+
+/// The cases of SwiftPM's trust on first use, in the order of its own rules: what was seen before, what
+/// comes then, what is found, and what becomes of it. Where we decide otherwise, the row says so.
+#[test]
+fn first_use_as_in_swiftpm() {
+    use Verdict::{Accept, PassOver};
+    let renewed = || by(ANN, NEW_KEY);
+    for (what, seen, version, comes, finding, verdict) in [
+        // Nobody signed it before.
+        (
+            "none, then none",
+            &[][..],
+            "1.0.0",
+            unsigned(),
+            "unsigned",
+            Accept,
+        ),
+        (
+            "none, then somebody",
+            &[],
+            "1.1.0",
+            by(ANN, NEW_KEY),
+            "unknown signer",
+            Accept,
+        ),
+        // This version was seen before.
+        (
+            "the same version by the same",
+            &[("1.1.0", ANN)],
+            "1.1.0",
+            by(ANN, KNOWN),
+            "verified",
+            Accept,
+        ),
+        (
+            "the same version by another",
+            &[("1.1.0", ANN)],
+            "1.1.0",
+            by(BOB, KNOWN),
+            "wrong signer",
+            PassOver,
+        ),
+        (
+            "the same version by nobody",
+            &[("1.1.0", ANN)],
+            "1.1.0",
+            unsigned(),
+            "lost signature",
+            PassOver,
+        ),
+        // Another version was.
+        (
+            "a newer version by one of those that were seen",
+            &[("1.1.0", ANN), ("2.0.0", BOB)],
+            "2.1.0",
+            by(ANN, KNOWN),
+            "verified",
+            Accept,
+        ),
+        (
+            "a maintenance release by who signed before",
+            &[("1.1.0", ANN), ("2.0.0", BOB)],
+            "1.1.1",
+            by(ANN, KNOWN),
+            "verified",
+            Accept,
+        ),
+        (
+            "a newer version by somebody new",
+            &[("1.1.0", ANN), ("2.0.0", BOB)],
+            "2.1.0",
+            by("github:eve", KNOWN),
+            "wrong signer",
+            PassOver,
+        ),
+        (
+            "an older version than any that was seen, by somebody new",
+            &[("1.1.0", ANN)],
+            "1.0.0",
+            by(BOB, KNOWN),
+            "wrong signer",
+            PassOver,
+        ),
+        // The identity is what counts, whatever certificate it shows.
+        (
+            "a renewed key",
+            &[("1.1.0", ANN)],
+            "1.2.0",
+            renewed(),
+            "unknown signer",
+            Accept,
+        ),
+        // Nobody signed it.
+        (
+            "unsigned, after an older signed one of the same major version",
+            &[("1.1.0", ANN)],
+            "1.2.0",
+            unsigned(),
+            "lost signature",
+            PassOver,
+        ),
+        (
+            "unsigned, older than the first signed one",
+            &[("1.1.0", ANN)],
+            "1.0.0",
+            unsigned(),
+            "unsigned",
+            Accept,
+        ),
+        (
+            "unsigned, of an older major version",
+            &[("2.0.0", ANN)],
+            "1.9.0",
+            unsigned(),
+            "unsigned",
+            Accept,
+        ),
+        // SwiftPM lets this pass, and says that it might be controversial.
+        (
+            "unsigned, of a newer major version",
+            &[("1.1.0", ANN)],
+            "2.0.0",
+            unsigned(),
+            "lost signature",
+            PassOver,
+        ),
+    ] {
+        let found = found(&rule_after(seen), Levels::default(), version, &comes);
+        assert_eq!(found.name(), finding, "{what}");
+        let follows = Verdict::of(&found, &Levels::default(), Choice::Free);
+        assert_eq!(follows, verdict, "{what}");
+    }
+}
+
+/// What was seen in one registry says nothing of a package of that name in another. (SwiftPM's store is
+/// not kept by registry, which its users report.)
+#[test]
+fn first_use_is_of_one_registry() {
+    let file = recorded(&SignersFile::new(), &[("1.1.0", ANN, None)]);
+    let other = RegistryId::from_index_url("https://other.example/index").unwrap();
+    assert!(file.signers().package(&registry(), "foo").is_some());
+    assert_eq!(file.signers().package(&other, "foo"), None);
+}
+
+/// What the users of pnpm's `trustPolicy` and of `npm audit signatures` report as false alarms: all of it
+/// is accepted here without a word, or with one line that is reviewed. The last rows are what must not be.
+#[test]
+fn false_alarms_of_pnpm_and_npm() {
+    use Verdict::{Accept, PassOver};
+    let in_house = r#"{ unsigned = "*", reason = "ours, behind the same address" }"#;
+    let grandfathered =
+        r#"{ signers = ["github:ann"], since = ["1.0.0"], unsigned = ["=1.0.1", ">=2, <2.1"] }"#;
+    for (what, rule, version, comes, verdict) in [
+        (
+            "semver 6.3.1 came out after 7.x was signed",
+            rule_after(&[("7.0.0", ANN), ("7.5.2", ANN)]),
+            "6.3.1",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "a backport to 0.4, while 0.5 is signed",
+            rule_after(&[("0.5.0", ANN)]),
+            "0.4.12",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "a pre-release of the next major version was signed",
+            rule_after(&[("8.0.0-beta.1", ANN)]),
+            "7.9.0",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "releases from before signing began, by ranges",
+            grandfathered.to_owned(),
+            "2.0.7",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "a single release that went out without",
+            grandfathered.to_owned(),
+            "1.0.1",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "packages of one's own, that nobody signs",
+            in_house.to_owned(),
+            "3.1.0",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "a registry without keys",
+            String::new(),
+            "1.0.0",
+            unsigned(),
+            Accept,
+        ),
+        (
+            "keys were rotated",
+            rule_after(&[("1.0.0", ANN)]),
+            "1.0.1",
+            by(ANN, NEW_KEY),
+            Accept,
+        ),
+        (
+            "a version after one that went out without",
+            grandfathered.to_owned(),
+            "1.0.2",
+            unsigned(),
+            PassOver,
+        ),
+        (
+            "a version above the range of those that did",
+            grandfathered.to_owned(),
+            "2.1.0",
+            unsigned(),
+            PassOver,
+        ),
+        (
+            "a mirror that strips signatures",
+            rule_after(&[("1.0.0", ANN)]),
+            "1.0.0",
+            unsigned(),
+            PassOver,
+        ),
+    ] {
+        let found = found(&rule, Levels::default(), version, &comes);
+        let follows = Verdict::of(&found, &Levels::default(), Choice::Free);
+        assert_eq!(follows, verdict, "{what}: {}", found.name());
+    }
+    // Nor is what is one's own refused where everything else has to be signed.
+    let deny = Levels {
+        unsigned: Level::Deny,
+        ..Levels::default()
+    };
+    let found = found(in_house, deny, "3.1.0", &unsigned());
+    assert_eq!(Verdict::of(&found, &deny, Choice::Free), Accept);
+}

@@ -16,6 +16,9 @@ use crate::{Registry, Signers};
 /// The version of the format.
 pub(crate) const VERSION: i64 = 1;
 
+/// How lines begin that git writes where it cannot merge.
+const MARKS_OF_A_MERGE: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+
 /// A text that is no signers file, with the place where it is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]
@@ -42,7 +45,20 @@ impl InvalidFile {
     fn toml(text: &str, error: &TomlError) -> InvalidFile {
         let at = error.span().map_or(0, |span| span.start);
         let what = error.message().lines().collect::<Vec<_>>().join(", ");
-        InvalidFile::new(text, at, what)
+        let invalid = InvalidFile::new(text, at, what);
+        let line = text.lines().nth(invalid.line - 1).unwrap_or_default();
+        let what = match MARKS_OF_A_MERGE.iter().any(|mark| line.starts_with(mark)) {
+            true => {
+                "a merge left its marks here: keep the lines that are to count, and remove the marks"
+            }
+            false if invalid.what.starts_with("duplicate key") => {
+                "this is said a second time, as by two branches that were merged: keep the line that is to \
+                 count"
+            }
+            false => return invalid,
+        };
+        let what = format!("{what} ({})", invalid.what);
+        InvalidFile { what, ..invalid }
     }
 }
 

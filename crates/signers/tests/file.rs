@@ -297,7 +297,7 @@ fn what_is_not_understood_is_an_error_with_its_place() {
         ),
         (
             "version = 1\n<<<<<<< HEAD\n=======\n>>>>>>> other",
-            "line 2, column ",
+            "line 2, column 9: a merge left its marks here: keep the lines that are to count",
         ),
     ] {
         let found = fault(text);
@@ -369,7 +369,7 @@ fn what_is_not_understood_is_an_error_with_its_place() {
         ),
         (
             "foo = { unsigned = \"*\" }\nfoo = { unsigned = \"*\" }",
-            "line 4, column 1: duplicate key",
+            "line 4, column 1: this is said a second time",
         ),
         (
             "\"fo\\u001bo\" = { unsigned = \"*\" }",
@@ -467,7 +467,7 @@ fn what_two_branches_say_of_one_package_is_not_merged_in_silence() {
     let line = theirs.text().lines().last().unwrap();
     let merged = format!("{}{line}\n", ours.text());
     assert!(
-        fault(&merged).contains("line 6, column 1: duplicate key"),
+        fault(&merged).contains("line 6, column 1: this is said a second time"),
         "{}",
         fault(&merged)
     );

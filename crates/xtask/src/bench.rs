@@ -7,6 +7,8 @@
 //! beside every ratio. The [`table`] has the result, and says of every bound whether it is met, on
 //! this [`machine`].
 //!
+//! `cargo verify` has no equal in stock cargo, and stands beside what else there is ([`verify`]).
+//!
 //! Beside it stand how cost grows with the number of packages, versions and identities ([`growth`]), how
 //! much larger signatures make an index, and how long the fork takes to build ([`size`]).
 
@@ -18,6 +20,7 @@ mod plot;
 mod series;
 mod size;
 mod table;
+mod verify;
 mod workload;
 
 use std::fs;
@@ -31,6 +34,7 @@ use crate::demo::look;
 use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
 use part::Which;
 use table::Report;
+use verify::Subject;
 use workload::Workload;
 
 /// Where [`Options::write`] puts the result, and the heading from which on it does.
@@ -39,6 +43,9 @@ const HEADING: &str = "## A run\n";
 
 /// How often each runs for a size of what grows, where that is not said.
 const GROWTH_ROUNDS: u32 = 10;
+
+/// How often everyone runs for `--verify`, where that is not said.
+const VERIFY_ROUNDS: u32 = 10;
 
 /// What names the fork that is to be measured; see [`consign_testbed::consign`].
 const FORK: &str = "CONSIGN_CARGO";
@@ -54,11 +61,14 @@ pub struct Options {
     /// How cost grows with the number of packages, versions and identities
     #[arg(long)]
     growth: bool,
+    /// How long `cargo verify` takes, beside `gpg` and `sha256sum`
+    #[arg(long)]
+    verify: bool,
     /// How long the fork takes to build, beside upstream as it is
     #[arg(long)]
     build: bool,
     /// Put the result into docs/performance.md, in the place of the one that is there.
-    #[arg(long, conflicts_with_all = ["parts", "growth", "build"])]
+    #[arg(long, conflicts_with_all = ["parts", "growth", "verify", "build"])]
     write: bool,
 }
 
@@ -124,7 +134,8 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
     }
     eprintln!("importing and signing the packages");
     let workload = Workload::prepare(stock(), fork.to_owned())?;
-    let everything = options.parts.is_empty() && !options.growth && !options.build;
+    let all_parts = options.parts.is_empty();
+    let everything = all_parts && !options.growth && !options.verify && !options.build;
     let parts = match everything {
         true => Which::ALL,
         false => &options.parts,
@@ -132,6 +143,11 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(&workload)?;
     for &which in parts {
         report.add(part::measure(which, &workload, options.rounds)?);
+    }
+    if everything || options.verify {
+        let rounds = options.rounds.unwrap_or(VERIFY_ROUNDS);
+        let verified = Subject::of(&workload)?.measure(rounds)?;
+        report.add_judged(verified.to_string(), verified.is_met());
     }
     let mut plots = Vec::new();
     if everything || options.growth {

@@ -37,7 +37,7 @@ fn strangers_key_that_claims_the_identity_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         location searched: `demo` index
@@ -50,7 +50,7 @@ fn strangers_key_that_claims_the_identity_is_refused() {
         .refuses("with a key that this account does not publish");
 }
 
-/// Every account may sign every package: who is expected is not yet said anywhere.
+/// At first sight nothing is known of who signs the package.
 #[test]
 fn key_of_another_account_signs_as_well_as_any() {
     let world = World::new();
@@ -60,6 +60,38 @@ fn key_of_another_account_signs_as_well_as_any() {
     let (stock, consign) = Scene::of(world).run(["run"]);
     stock.is_hit();
     consign.is_hit();
+}
+
+/// Both have built with `foo` 1.0.0 by octocat, and update to an evil 1.0.1 that is published by `publish`.
+fn updated_to_evil_foo(publish: impl Fn(&World)) -> Scene {
+    let scene = Scene::with_foo().having_run(["run"]);
+    let world = &scene.world;
+    world.publish_unsigned(world.library("foo", "1.0.1").file("src/lib.rs", EVIL));
+    publish(world);
+    scene.having_run(["update"])
+}
+
+#[test]
+fn key_of_another_account_is_refused_where_the_signer_is_known() {
+    let scene = updated_to_evil_foo(|world| {
+        let mallory = other_key("mallory");
+        world.keys.publish("mallory", &mallory.public_armored());
+        let identity = "github:mallory".parse().unwrap();
+        let token = world.registry.token("octocat");
+        let registry = &world.registry;
+        registry.sign("foo", "1.0.1", &identity, &mallory, &token);
+    });
+    let (stock, consign) = scene.run_without_a_rule(["run"]);
+    stock.is_hit();
+    consign.is_unharmed("foo 1.0.0\n");
+}
+
+#[test]
+fn version_without_a_signature_is_passed_over_where_the_signer_is_known() {
+    let scene = updated_to_evil_foo(|_| {});
+    let (stock, consign) = scene.run_without_a_rule(["run"]);
+    stock.is_hit();
+    consign.is_unharmed("foo 1.0.0\n");
 }
 
 #[test]
@@ -119,7 +151,7 @@ fn withdrawn_key_of_what_the_lockfile_names_is_refused() {
         Caused by:
           refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
 
-          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+          help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
     "#]]
     .assert_eq(&told.stderr);
 }

@@ -31,7 +31,7 @@ fn signature_for_another_registry_is_refused() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed for another registry: for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
-        help: a signature is good in one registry only; if this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source
+        help: a signature is good in one registry only. If this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source; if not, somebody has copied the package here: do not use it
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed for another registry: for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
         location searched: `demo` index

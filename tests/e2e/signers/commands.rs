@@ -182,6 +182,22 @@ fn signers_are_allowed_listed_explained_and_removed() {
     .assert_eq(&super::told(&output));
 }
 
+/// What this workspace saw does not count beside what the user's own file says.
+#[test]
+fn rule_that_another_file_overrides_is_told_as_such() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["build"]).succeeded();
+    let args = ["signers", "allow", "--user", "foo", "github:octocat"];
+    world.cargo(&app, args).succeeded();
+    let listed = world.cargo(&app, ["signers", "list"]).succeeded();
+    let listed = listed.normalised().stdout;
+    let saw = listed.split("/workspaces/").nth(1).unwrap();
+    let note = "[does not count: `[SANDBOX]/homes/user/signing/Cargo.signers` names it too]";
+    assert!(saw.contains(note), "{listed}");
+    assert_eq!(listed.matches("does not count").count(), 1, "{listed}");
+}
+
 #[test]
 fn what_cannot_be_meant_is_an_error() {
     let world = World::new();
@@ -247,6 +263,19 @@ fn release_of_a_withdrawn_key_can_be_kept() {
     let output = world.cargo(&app, ["verify", "--refresh"]).ended_with(1);
     world.do_what_it_says(&app, &output.stderr);
     world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+}
+
+/// The same of an account that is there no longer, at first sight of the package.
+#[test]
+fn release_of_an_account_that_is_gone_can_be_kept() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.keys.withdraw("octocat");
+    let output = world.cargo(&app, ["fetch"]).failed();
+    world.do_what_it_says(&app, &output.stderr);
     world
         .cargo(&app, ["build", "--require-signatures"])
         .succeeded();

@@ -61,7 +61,7 @@ fn locked_command_records_nothing() {
     let stock = world.user.cargo(&consign_testbed::stock(), &app);
     stock.args(["fetch"]).run().succeeded();
     for flag in ["--locked", "--frozen"] {
-        world.cargo(&app, ["build", "--locked"]).succeeded();
+        world.cargo(&app, ["build", flag]).succeeded();
         assert!(sightings(&world).is_empty(), "{flag}");
     }
     world.cargo(&app, ["update", "--dry-run"]).succeeded();
@@ -112,7 +112,7 @@ fn locked_build_fails_for_want_of_a_record_in_the_file() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: run the command without `--locked`, and review what it adds to `Cargo.signers`
+        help: run the command where you work, without `--locked`; review what it adds to `Cargo.signers`, and commit that
     "#]]
     .assert_eq(&output.stderr);
     assert_eq!(signers_file(&app), "version = 1\n");
@@ -186,6 +186,27 @@ fn file_in_the_cache_is_not_read() {
     world
         .cargo(&foo, ["metadata", "--format-version=1"])
         .succeeded();
+}
+
+/// Nor one in a vendored folder, or in the clone of a git dependency, though the user stands there.
+#[test]
+fn file_in_a_vendored_folder_or_a_clone_is_not_read() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["vendor"]).succeeded();
+    let from_git = super::levels::with_git_dependency(&world);
+    world.cargo(&from_git, ["fetch"]).succeeded();
+    let only = |folder: std::path::PathBuf| {
+        let mut inside = fs::read_dir(folder).unwrap();
+        inside.next().unwrap().unwrap().path()
+    };
+    let clone = only(only(world.user.path().join("git/checkouts")));
+    for folder in [app.join("vendor/foo"), clone] {
+        fs::write(folder.join("Cargo.signers"), "not a signers file").unwrap();
+        world
+            .cargo(&folder, ["metadata", "--format-version=1"])
+            .succeeded();
+    }
 }
 
 #[test]

@@ -157,6 +157,20 @@ fn name_that_somebody_else_took() {
 }
 
 #[test]
+fn name_that_was_handed_over_is_accepted_with_one_line() {
+    let (world, app, _) = at_corp();
+    let heir = key_of("corp:jane");
+    world.corp_account("jane", 99, &[&heir]);
+    world.publish_foo_as("1.0.1", "corp:jane", &heir);
+    let said = is_passed_over(&world, &app, "the name belongs to account 99 now");
+    let output = world.do_what_it_says(&app, &said);
+    let note =
+        "`corp:jane` was account 7 and is account 99 now: the keys of the other one do not count";
+    assert!(output.stderr.contains(note), "{}", output.stderr);
+    is_taken(&world, &app, "1.0.1");
+}
+
+#[test]
 fn new_key_of_the_same_account_is_accepted_and_recorded() {
     let (world, app, jane) = at_corp();
     let new = key_of("corp:jane");

@@ -38,7 +38,7 @@ fn new_signer_is_no_candidate_where_that_is_denied() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: if that is right, accept it with `cargo signers allow --registry demo foo github:octocat --reason WHY`
+        help: find out, not by way of the registry, whether `github:octocat` is one of the authors of `foo`. If so, accept it with `cargo signers allow --registry demo foo github:octocat --reason WHY`
     "#]].assert_eq(&output.stderr);
     assert!(
         world.keys.requests().is_empty(),
@@ -93,7 +93,7 @@ fn levels_can_be_set_for_one_registry() {
 }
 
 /// A library in a git repository of its own, and a program that depends on it.
-fn with_git_dependency(world: &World) -> std::path::PathBuf {
+pub fn with_git_dependency(world: &World) -> std::path::PathBuf {
     let library = world.sandbox.package("gitlib").write();
     let git = |args: &[&str]| {
         let output = Command::new("git")
@@ -106,6 +106,9 @@ fn with_git_dependency(world: &World) -> std::path::PathBuf {
                 "commit.gpgsign=false",
             ])
             .args(args)
+            // So that the commit is the same whenever it is made.
+            .env("GIT_AUTHOR_DATE", "2025-01-01T00:00:00Z")
+            .env("GIT_COMMITTER_DATE", "2025-01-01T00:00:00Z")
             .current_dir(&library)
             .output()
             .unwrap();

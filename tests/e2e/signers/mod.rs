@@ -11,7 +11,7 @@
 mod commands;
 mod files;
 mod hijacks;
-mod levels;
+pub mod levels;
 mod maintainers;
 mod updates;
 mod words;

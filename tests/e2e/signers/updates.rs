@@ -108,3 +108,87 @@ fn locked_build_says_nothing_of_newer_versions() {
         assert!(!output.stderr.contains("foo"), "{}", output.stderr);
     }
 }
+
+/// What is passed over is as if it had been yanked: the rest of the resolution is stock cargo's, with
+/// what conflicts, features, `links`, `rust-version` and `[patch]`.
+#[test]
+fn rest_of_the_resolution_is_stocks() {
+    let world = World::new();
+    let links = |version| {
+        let native = world.library("native", version);
+        native
+            .package_line("links = \"z\"")
+            .file("build.rs", "fn main() {}")
+    };
+    let by_eve = world.library("foo", "1.0.1").feature("new", &[]);
+    world.publish(world.library("foo", "1.0.0"));
+    let eve = world.stranger("eve");
+    world.publish_unsigned(by_eve);
+    let identity = "github:eve".parse().unwrap();
+    let token = world.registry.token("octocat");
+    world.registry.sign("foo", "1.0.1", &identity, &eve, &token);
+    for package in [
+        links("1.0.0"),
+        links("2.0.0"),
+        // Its newest version cannot be used beside `native` 1.
+        world.library("linking", "1.0.0").dependency("native", "1"),
+        world.library("linking", "1.1.0").dependency("native", "2"),
+        // Its newest version needs what only eve's version has.
+        world.library("wanting", "1.0.0").dependency("foo", "1"),
+        world.library("wanting", "1.1.0").dependency_line(
+            "foo = { version = \"1\", registry = \"demo\", features = [\"new\"] }",
+        ),
+        world.library("modern", "1.0.0"),
+        world
+            .library("modern", "1.1.0")
+            .package_line("rust-version = \"1.95\""),
+        world.library("patched", "1.0.0"),
+    ] {
+        world.publish(package);
+    }
+    let patch = world.sandbox.package("patched").version("1.0.5").write();
+    let mut app = world
+        .sandbox
+        .package("app")
+        .package_line("rust-version = \"1.85\"");
+    for name in ["native", "linking", "wanting", "modern", "patched"] {
+        app = app.dependency(name, "1");
+    }
+    let patch = format!("[patch.demo]\npatched = {{ path = '{}' }}", patch.display());
+    let app = app.manifest(&patch).program("").write();
+    let octocat = [
+        "signers",
+        "allow",
+        "--registry",
+        "demo",
+        "foo",
+        "github:octocat",
+    ];
+    world.cargo(&app, octocat).succeeded();
+
+    let lockfile = || std::fs::read_to_string(app.join("Cargo.lock")).unwrap();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let ours = lockfile();
+    for (name, version) in [
+        ("foo", "1.0.0"),
+        ("linking", "1.0.0"),
+        ("wanting", "1.0.0"),
+        ("modern", "1.0.0"),
+        ("patched", "1.0.5"),
+    ] {
+        assert_eq!(world.locked(&app, name), version, "{name}");
+    }
+    for package in ["wanting", "foo", "linking"] {
+        world.cargo(&app, ["update", "-p", package]).succeeded();
+        assert_eq!(lockfile(), ours, "{package}");
+    }
+    world
+        .registry
+        .edit_line("foo", "1.0.1", |line| line["yanked"] = true.into());
+    std::fs::remove_file(app.join("Cargo.lock")).unwrap();
+    let stock = world.sandbox.home("stock");
+    stock.use_registry(&world.registry, None);
+    let stock = stock.cargo(&consign_testbed::stock(), &app);
+    stock.args(["generate-lockfile"]).run().succeeded();
+    assert_eq!(lockfile(), ours);
+}

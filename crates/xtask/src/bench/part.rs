@@ -23,8 +23,12 @@ pub enum Which {
     Fetch,
     /// `cargo fetch` from an empty home, by the lockfile.
     FetchLocked,
+    /// `cargo generate-lockfile` from an empty home.
+    Lockfile,
     /// `cargo check` in which nothing is to be done.
     NoOp,
+    /// The same, in a workspace that has a `Cargo.signers`.
+    NoOpSigners,
     /// `cargo generate-lockfile`, with everything downloaded.
     Resolve,
     /// `cargo tree`.
@@ -54,6 +58,8 @@ pub struct Part {
     /// What the ratio of our minimum to stock cargo's may be.
     pub bound: Option<f64>,
     start: Start,
+    /// Whether the workspace has a `Cargo.signers`. (Stock cargo's has none: it would not read it.)
+    signers: bool,
     rounds: u32,
 }
 
@@ -61,8 +67,10 @@ impl Which {
     /// All of them, in order.
     pub const ALL: &[Which] = &[
         Which::NoOp,
+        Which::NoOpSigners,
         Which::Tree,
         Which::Resolve,
+        Which::Lockfile,
         Which::Fetch,
         Which::FetchLocked,
         Which::Check,
@@ -76,6 +84,7 @@ impl Which {
                 about: "everything, from unpacked sources",
                 bound: Some(1.02),
                 start: Start::Unbuilt,
+                signers: false,
                 rounds: 3,
             },
             Which::Fetch => &Part {
@@ -83,6 +92,7 @@ impl Which {
                 about: "from an empty home, no lockfile",
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
+                signers: false,
                 rounds: 20,
             },
             Which::FetchLocked => &Part {
@@ -90,6 +100,7 @@ impl Which {
                 about: "from an empty home",
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: true },
+                signers: false,
                 rounds: 20,
             },
             Which::NoOp => &Part {
@@ -97,6 +108,23 @@ impl Which {
                 about: "nothing to do",
                 bound: Some(1.00),
                 start: Start::Built,
+                signers: false,
+                rounds: 60,
+            },
+            Which::Lockfile => &Part {
+                args: &["generate-lockfile"],
+                about: "from an empty home",
+                bound: Some(1.05),
+                start: Start::Nothing { lockfile: false },
+                signers: false,
+                rounds: 20,
+            },
+            Which::NoOpSigners => &Part {
+                args: &["check", "--locked"],
+                about: "nothing to do, with a `Cargo.signers`",
+                bound: Some(1.00),
+                start: Start::Built,
+                signers: true,
                 rounds: 60,
             },
             Which::Resolve => &Part {
@@ -104,6 +132,7 @@ impl Which {
                 about: "everything is downloaded",
                 bound: None,
                 start: Start::Fetched { lockfile: false },
+                signers: false,
                 rounds: 60,
             },
             Which::Tree => &Part {
@@ -111,6 +140,7 @@ impl Which {
                 about: "everything is downloaded",
                 bound: None,
                 start: Start::Fetched { lockfile: true },
+                signers: false,
                 rounds: 60,
             },
         }
@@ -219,6 +249,7 @@ impl Part {
     fn make_ready(&self, contestant: Contestant, workload: &Workload) -> anyhow::Result<()> {
         let place = contestant.place(workload);
         place.set_lockfile(true)?;
+        place.remove_signers()?;
         let command = match self.start {
             Start::Built => "check",
             Start::Unbuilt | Start::Fetched { .. } => "fetch",
@@ -227,6 +258,10 @@ impl Part {
         let run = place.home.cargo(&place.cargo, &place.project);
         let run = run.args([command, "--locked"]).args(contestant.args());
         run.run().succeeded();
+        if self.signers && contestant.is_ours() {
+            let run = place.home.cargo(&place.cargo, &place.project);
+            run.args(["signers", "init"]).run().succeeded();
+        }
         Ok(())
     }
 
@@ -281,5 +316,22 @@ impl Part {
         };
         let all: anyhow::Result<Vec<_>> = Contestant::ALL.iter().map(of).collect();
         all.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_runs_every_command_with_a_few_packages() -> anyhow::Result<()> {
+        let workload = Workload::small()?;
+        for &which in Which::ALL {
+            let measured = measure(which, &workload, Some(1))?;
+            assert_eq!(measured.times.len(), Contestant::ALL.len(), "{which:?}");
+            let file = workload.consign.project.join("Cargo.signers");
+            assert_eq!(file.exists(), measured.part.signers, "{which:?}");
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub struct Report {
     measured: Vec<Measured>,
     /// What else there is to say, in paragraphs.
     texts: Vec<String>,
+    /// Whether every bound is met that is told of there.
+    texts_are_met: bool,
 }
 
 impl Report {
@@ -46,6 +48,7 @@ impl Report {
             circumstances,
             measured: Vec::new(),
             texts: vec![workload.index.to_string()],
+            texts_are_met: true,
         })
     }
 
@@ -59,10 +62,17 @@ impl Report {
         self.texts.push(text);
     }
 
+    /// Adds a table with bounds of its own, which are met or not.
+    pub fn add_judged(&mut self, text: String, is_met: bool) {
+        self.texts.push(text);
+        self.texts_are_met &= is_met;
+    }
+
     /// Whether every bound is met.
     pub fn is_met(&self) -> bool {
         let mut rows = self.measured.iter().flat_map(rows);
-        rows.all(|row| row.time.is_met() && row.memory.is_none_or(Figure::is_met))
+        self.texts_are_met
+            && rows.all(|row| row.time.is_met() && row.memory.is_none_or(Figure::is_met))
     }
 }
 
@@ -228,8 +238,13 @@ mod tests {
             circumstances: Vec::new(),
             measured: vec![measured([200; 4]), measured(figures)],
             texts: Vec::new(),
+            texts_are_met: true,
         };
         assert!(report([200, 202, 201, 202]).is_met());
         assert!(!report([200, 202, 201, 220]).is_met());
+        let mut judged = report([200, 202, 201, 202]);
+        judged.add_judged(String::new(), false);
+        judged.add_judged(String::new(), true);
+        assert!(!judged.is_met());
     }
 }

@@ -15,6 +15,8 @@ use anyhow::{Context as _, ensure};
 use consign_testbed::{Home, KeyServer, Registry, Sandbox};
 use serde_json::Value;
 
+#[cfg(test)]
+use super::made;
 use super::size::Index;
 use crate::mirror::{self, registry_packages};
 use crate::surroundings::PROJECT;
@@ -47,7 +49,25 @@ impl Workload {
         let keys = KeyServer::start();
         mirror::import(&registry, &packages)?;
         mirror::sign(&registry, &keys, &packages)?;
+        let lockfile = Path::new(PROJECT).join("Cargo.lock");
+        let write = |project: &Path| write_project(project, &workspace);
+        Workload::of(
+            [stock, consign],
+            (sandbox, registry, keys),
+            &packages,
+            &lockfile,
+            write,
+        )
+    }
 
+    /// Of `packages`, which the registry serves, and of what `write` puts into the folder of each project.
+    fn of(
+        [stock, consign]: [PathBuf; 2],
+        (sandbox, registry, keys): (Sandbox, Registry, KeyServer),
+        packages: &[(String, String)],
+        lockfile: &Path,
+        write: impl Fn(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Workload> {
         let place = |name: &str, cargo| {
             let home = |name: &str| {
                 let home = sandbox.home(name);
@@ -55,12 +75,13 @@ impl Workload {
                 home
             };
             let project = sandbox.path().join(name);
-            write_project(&project, &workspace)?;
+            write(&project)?;
             anyhow::Ok(Place {
                 cargo,
                 home: home(name),
                 empty_home: home(&format!("empty-{name}")),
                 project,
+                lockfile: lockfile.to_owned(),
             })
         };
         Ok(Workload {
@@ -68,11 +89,42 @@ impl Workload {
             consign: place("consign", consign.clone())?,
             requiring: place("requiring", consign)?,
             packages: packages.len(),
-            index: Index::weigh(&registry, &packages)?,
+            index: Index::weigh(&registry, packages)?,
             _registry: registry,
             _keys: keys,
             _sandbox: sandbox,
         })
+    }
+
+    /// A few packages that are made for it, to see that everything runs.
+    #[cfg(test)]
+    pub fn small() -> anyhow::Result<Workload> {
+        const PACKAGES: usize = 2;
+        let [stock, consign] = [consign_testbed::stock(), consign_testbed::consign()];
+        let sandbox = Sandbox::new();
+        let registry = Registry::start(&sandbox);
+        let keys = KeyServer::start();
+        let made = made::make(&sandbox.path().join("made"), PACKAGES, 1)?;
+        let names: Vec<_> = (0..PACKAGES).map(made::name).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        registry.import(&sandbox.path().join("made"), &names);
+        mirror::sign_by(&registry, &keys, &made, 1)?;
+        let package = |folder: &str| {
+            let package = sandbox.package("app").folder(folder);
+            let needs = format!("{} = \"1\"", made::name(PACKAGES - 1));
+            package.dependency_line(&needs).write()
+        };
+        let locked = package("locked");
+        let home = sandbox.home("locking");
+        mirror::configure(&home, &registry, &keys);
+        let run = home.cargo(&stock, &locked);
+        run.args(["generate-lockfile"]).run().succeeded();
+        for name in ["stock", "consign", "requiring"] {
+            package(name);
+        }
+        let lockfile = locked.join("Cargo.lock");
+        let all = (sandbox, registry, keys);
+        Workload::of([stock, consign], all, &made, &lockfile, |_| Ok(()))
     }
 }
 
@@ -86,6 +138,8 @@ pub struct Place {
     pub empty_home: Home,
     /// The folder of the project.
     pub project: PathBuf,
+    /// The lockfile that it has in the beginning.
+    lockfile: PathBuf,
 }
 
 impl Place {
@@ -93,9 +147,18 @@ impl Place {
     pub fn set_lockfile(&self, there: bool) -> anyhow::Result<()> {
         let lockfile = self.project.join("Cargo.lock");
         match there {
-            true => fs::copy(Path::new(PROJECT).join("Cargo.lock"), lockfile).map(|_| ())?,
+            true => fs::copy(&self.lockfile, lockfile).map(|_| ())?,
             false if lockfile.exists() => fs::remove_file(lockfile)?,
             false => {}
+        }
+        Ok(())
+    }
+
+    /// Removes the signers file, if there is one.
+    pub fn remove_signers(&self) -> anyhow::Result<()> {
+        let file = self.project.join("Cargo.signers");
+        if file.exists() {
+            fs::remove_file(file)?;
         }
         Ok(())
     }
