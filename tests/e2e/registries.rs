@@ -111,6 +111,23 @@ const KTRA: Kind = Kind {
     serve: |seed| git(seed, &["push", "--quiet", "../index.git", "main"]),
 };
 
+const ESTUARY: Kind = Kind {
+    program: "estuary",
+    start: |program, root, port| {
+        let mut command = Command::new(program);
+        command
+            .args(["--base-url", &format!("http://127.0.0.1:{port}")])
+            .args(["--http-host", "127.0.0.1", "--http-port", &port.to_string()])
+            .args(["--index-dir", "index", "--crate-dir", "crates"])
+            .current_dir(root);
+        command
+    },
+    index: |_, port| format!("http://127.0.0.1:{port}/git/index"),
+    token: |_| "any".to_owned(),
+    files: |root| (root.join("index"), root.join("crates/foo/foo-1.0.0.crate")),
+    serve: |_| {},
+};
+
 fn git(folder: &Path, args: &[&str]) {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=t", "-c", "user.email=t@t"])
@@ -319,4 +336,9 @@ fn cargo_http_registry_carries_what_is_signed() {
 #[test]
 fn ktra_carries_what_is_signed() {
     holds(&KTRA);
+}
+
+#[test]
+fn estuary_carries_what_is_signed() {
+    holds(&ESTUARY);
 }
