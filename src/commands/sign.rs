@@ -76,10 +76,7 @@ fn release(args: &ArgMatches) -> CargoResult<(&str, Version)> {
 }
 
 /// The workspace that the user stands in, or names.
-fn workspace<'g>(
-    gctx: &'g GlobalContext,
-    args: &ArgMatches,
-) -> CargoResult<Option<Workspace<'g>>> {
+fn workspace<'g>(gctx: &'g GlobalContext, args: &ArgMatches) -> CargoResult<Option<Workspace<'g>>> {
     let named = args._contains("manifest-path");
     if !named && find_root_manifest_for_wd(gctx.cwd()).is_err() {
         return Ok(None);

@@ -22,8 +22,8 @@ use semver::Version;
 use serde::Serialize;
 
 use super::archive::{digest, tree_of};
-use super::context::{registry_id, unix_now};
 use super::carried::summary_of;
+use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
 use crate::core::dependency::Dependency;
@@ -74,7 +74,8 @@ pub fn sign(
     let fields = signed(gctx, registry, &request, archive, &signer)
         .with_context(|| format!("failed to sign `{package}`"))?;
     if !gctx.signing.invocation().dry_run {
-        gctx.signing.note_sent(&request.name, &request.vers, &fields);
+        gctx.signing
+            .note_sent(&request.name, &request.vers, &fields);
     }
     Ok(SignedRequest {
         request,

@@ -12,6 +12,7 @@ mod changes;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::PathBuf;
 use std::task::Poll;
 
 use anyhow::{Context as _, bail};
@@ -31,8 +32,8 @@ use super::entry::{SharedEntry, keep_all_lines};
 use super::keys::{self, Signer};
 use super::report;
 use super::verify::cache_name;
-use crate::core::resolver::CliFeatures;
 use crate::core::package::PackageSet;
+use crate::core::resolver::CliFeatures;
 use crate::core::{PackageId, Workspace};
 use crate::ops::registry::{RegistrySourceIds, get_source_id};
 use crate::ops::{self, PackageMessageFormat, PackageOpts, Packages, RegistryOrIndex};
@@ -78,7 +79,7 @@ impl Released {
             );
         };
         let id = PackageId::new(name.into(), version.clone(), sources.original);
-        let (entry, packed) = fetched(gctx, id)?;
+        let (entry, path, packed) = fetched(gctx, id)?;
 
         // Everything from here on is of these bytes.
         let release = Release::from_index(entry.entry())
@@ -87,9 +88,9 @@ impl Released {
         if release.cksum() != Some(&found) {
             bail!(
                 "the archive of `{id}` has the checksum {found}, and its index entry names {}\n\n\
-                 help: if it is the cache that was changed, `cargo clean gc` or removing the file from \
-                 `$CARGO_HOME/registry/cache` has it downloaded again",
-                entry.entry().cksum.escape_debug()
+                 help: the file in the cache was changed; remove `{}`, and it is downloaded again",
+                entry.entry().cksum.escape_debug(),
+                path.display()
             );
         }
         let limit = unpacked_limit(packed.len() as u64);
@@ -285,7 +286,7 @@ fn dependency(dep: &index::Dependency<'_>) -> String {
 }
 
 /// The entry and the archive of `id`, from its registry and nothing that stands in for it.
-fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, Vec<u8>)> {
+fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, PathBuf, Vec<u8>)> {
     keep_all_lines();
     let registry = id.source_id();
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
@@ -294,7 +295,11 @@ fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, Vec
     let found = summary_of(&mut *source, id)?;
     let entry = found.and_then(|summary| summary.signed().cloned());
     let Some(entry) = entry else {
-        bail!("there is no version {} of `{}` in {registry}", id.version(), id.name());
+        bail!(
+            "there is no version {} of `{}` in {registry}",
+            id.version(),
+            id.name()
+        );
     };
     let folder = cache_name(source.replaced_source_id());
     let mut sources = SourceMap::new();
@@ -303,7 +308,7 @@ fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, Vec
     let cache = gctx.registry_cache_path().join(folder);
     let path = cache.into_path_unlocked().join(id.tarball_name());
     let packed = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    Ok((entry, packed))
+    Ok((entry, path, packed))
 }
 
 /// Where the registry takes requests, if it does.

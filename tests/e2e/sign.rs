@@ -47,10 +47,36 @@ fn hubot(world: &World) -> Home {
 fn version_that_is_out_is_signed_and_then_accepted() {
     let (world, folder) = with_unsigned();
     let app = world.app();
-    assert!(world.refusal(&app).contains("it is not signed"));
+    let refusal = world.refusal(&app);
+    assert!(refusal.contains("is not signed"), "{refusal}");
     let output = sign(&world.octocat, &folder).succeeded().normalised();
-    expect![[r#""#]].assert_eq(&output.stdout);
-    expect![[r#""#]].assert_eq(&output.stderr);
+    expect![[r#"
+        foo v1.0.0, for the registry http://127.0.0.1:[PORT]/index
+        checksum: [SHA256]
+        rust-version: 1.85
+        dependencies:
+          bar ^1 (optional, no default features)
+        features:
+          std = ["dep:bar"]
+        files:
+                344  Cargo.lock
+                917  Cargo.toml
+                260  Cargo.toml.orig
+                 50  src/lib.rs
+        no difference from the checkout in [SANDBOX]/foo-1.0.0
+    "#]]
+    .assert_eq(&output.stdout);
+    expect![[r#"
+            Updating `demo` index
+         Downloading crates ...
+          Downloaded foo v1.0.0 (registry `demo`)
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Updating `demo` index
+            Packaged 4 files, [SIZE]
+             Signing foo v1.0.0 as GitHub user @octocat
+              Signed foo v1.0.0
+    "#]]
+    .assert_eq(&output.stderr);
     let output = world.cargo(&app, ["run", "--quiet", "--require-signatures"]);
     assert_eq!(output.succeeded().stdout, "foo 1.0.0\n");
 }
@@ -61,11 +87,24 @@ fn what_the_registry_has_is_shown_where_it_is_not_the_checkout() {
     let archive = std::fs::read(world.registry.crate_path("foo", "1.0.0")).unwrap();
     let evil = b"pub fn name() -> &'static str {\n    \"evil\x1b[2J\"\n}\n";
     let evil = consign_testbed::crate_with_changed_file(&archive, "src/lib.rs", evil);
-    let evil = consign_testbed::crate_with_changed_file(&evil, "build.rs", b"fn main() {}\n");
+    let build = b"fn main() {}\n";
+    let evil = consign_testbed::crate_with_first_file(&evil, "foo-1.0.0/build.rs", build);
     world.serve_instead("foo", "1.0.0", &evil);
     let output = sign(&world.octocat, &folder).succeeded().normalised();
     let (_, differences) = output.stdout.split_once("differences").unwrap();
-    expect![[r#""#]].assert_eq(differences);
+    expect![[r#"
+         from the checkout in [SANDBOX]/foo-1.0.0:
+          build.rs (only in the release)
+            @@ -0,0 +1 @@
+            +fn main() {}
+          src/lib.rs
+            @@ -1,3 +1,3 @@
+             pub fn name() -> &'static str {
+            -    "foo 1.0.0"
+            +    "evil\u{1b}[2J"
+             }
+    "#]]
+    .assert_eq(differences);
 }
 
 #[test]
@@ -140,7 +179,8 @@ fn package_of_somebody_else_is_not_signed() {
         note: there is no checkout of foo v1.0.0 here to compare it with
              Signing foo v1.0.0 as GitHub user @mallory
         error: registry `demo` does not take the signature: `mallory` is not an owner of `foo`
-    "#]].assert_eq(&refused.stderr);
+    "#]]
+    .assert_eq(&refused.stderr);
     assert_eq!(
         world.registry.line("foo", "1.0.0").get("signature"),
         None::<&Value>
@@ -168,7 +208,8 @@ fn what_cannot_be_signed_says_why() {
     let other = std::fs::read(archive).unwrap();
     let other = consign_testbed::crate_with_changed_file(&other, "src/lib.rs", b"");
     std::fs::write(cached.path().join("foo-1.0.0.crate"), other).unwrap();
-    told += &run(&world.octocat, &["foo@1.0.0", "--yes"]);
+    let folder = cached.file_name().into_string().unwrap();
+    told += &run(&world.octocat, &["foo@1.0.0", "--yes"]).replace(&folder, "[REGISTRY]");
     expect![[r#"
         error: there is no signing key
 
@@ -183,15 +224,13 @@ fn what_cannot_be_signed_says_why() {
             Updating `demo` index
         error: the archive of `foo v1.0.0 (registry `demo`)` has the checksum [SHA256], and its index entry names [SHA256]
 
-        help: if it is the cache that was changed, `cargo clean gc` or removing the file from `$CARGO_HOME/registry/cache` has it downloaded again
+        help: the file in the cache was changed; remove `[SANDBOX]/homes/octocat/registry/cache/[REGISTRY]/foo-1.0.0.crate`, and it is downloaded again
     "#]].assert_eq(&told);
 }
 
 #[test]
 fn registry_that_takes_no_signatures_is_named() {
     let (world, _) = with_unsigned();
-    let recorder = crate::recorder::Recorder::start();
-    drop(recorder);
     let line = world.registry.line("foo", "1.0.0");
     let archive = std::fs::read(world.registry.crate_path("foo", "1.0.0")).unwrap();
     // Files and nothing else, as a mirror has them.

@@ -34,7 +34,10 @@ pub enum SignatureError {
         found: Digest,
     },
     /// There is no room for another signer.
-    #[error("the version has {} cosignatures already, and cannot have more", cosignatures::MAX)]
+    #[error(
+        "the version has {} cosignatures already, and cannot have more",
+        cosignatures::MAX
+    )]
     TooMany,
 }
 

@@ -368,11 +368,23 @@ fn others_sign_beside_the_first_and_each_has_one_place() {
     // What does not fit is refused here as well, and so is whoever does not own the package.
     let mut false_one = signed_by("eve", 5, &here);
     false_one["signature"]["time"] = json!(1);
-    assert!(put(&registry.alice, &false_one).refusal(422).contains("does not fit"));
+    assert!(
+        put(&registry.alice, &false_one)
+            .refusal(422)
+            .contains("does not fit")
+    );
     let eve = signed_by("eve", 5, &here);
-    assert!(put(&registry.token("bob"), &eve).refusal(403).contains("not an owner"));
+    assert!(
+        put(&registry.token("bob"), &eve)
+            .refusal(403)
+            .contains("not an owner")
+    );
     for number in 0..14 {
-        put(&registry.alice, &signed_by(&format!("more-{number}"), 6 + number, &here)).accepted();
+        put(
+            &registry.alice,
+            &signed_by(&format!("more-{number}"), 6 + number, &here),
+        )
+        .accepted();
     }
     let refusal = put(&registry.alice, &eve).refusal(422);
     assert!(refusal.contains("16 cosignatures already"), "{refusal}");

@@ -37,7 +37,9 @@ pub(super) fn files(
             continue;
         }
         let path = String::from_utf8(entry.path_bytes().into_owned())?;
-        let path = path.strip_prefix(&root).context("a file beside the package")?;
+        let path = path
+            .strip_prefix(&root)
+            .context("a file beside the package")?;
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
         files.insert(path.to_owned(), content);
