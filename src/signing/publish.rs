@@ -13,6 +13,7 @@ use std::fs::File;
 use std::task::Poll;
 
 use anyhow::Context as _;
+use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
 use consign_signers::Line;
@@ -26,6 +27,7 @@ use super::carried::summary_of;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
+use super::verify::cache_name;
 use crate::core::dependency::Dependency;
 use crate::core::{PackageId, SourceId};
 use crate::sources::source::{QueryKind, Source as _};
@@ -162,7 +164,11 @@ fn newest_in_line(
     // The registry itself, and nothing that stands in for it here.
     let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
     source.set_quiet(true);
-    source.invalidate_cache();
+    // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
+    // requests that stock cargo makes.
+    if !is_kept(gctx, source.replaced_source_id(), name) {
+        return Ok(None);
+    }
     let any = Dependency::parse(name, None, registry)?;
     loop {
         let mut newest: Option<(Version, Option<Locator>)> = None;
@@ -189,6 +195,15 @@ fn newest_in_line(
             Poll::Pending => source.block_until_ready()?,
         }
     }
+}
+
+/// Whether the cache of the index, which is up to date, has the package. That of a registry in git is a
+/// repository, which can be asked without a request.
+fn is_kept(gctx: &GlobalContext, source: SourceId, name: &str) -> bool {
+    let kept = gctx.registry_index_path().join(cache_name(source));
+    let path = make_dep_path(&name.to_lowercase(), false);
+    let kept = kept.join(".cache").join(path);
+    !source.is_sparse() || kept.into_path_unlocked().exists()
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
