@@ -37,16 +37,35 @@ pub struct Workload {
     _sandbox: Sandbox,
 }
 
+/// Where signatures are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// In the index.
+    InIndex,
+    /// In the packages, and the index says nothing of them.
+    InPackages,
+}
+
 impl Workload {
     /// Imports and signs the packages, and writes what is to be built.
-    pub fn prepare(stock: PathBuf, consign: PathBuf) -> anyhow::Result<Workload> {
+    pub fn prepare(stock: PathBuf, consign: PathBuf, signed: Signed) -> anyhow::Result<Workload> {
         let workspace = workspace(&stock)?;
         let packages = registry_packages(&workspace);
         let sandbox = Sandbox::new();
         let registry = Registry::start(&sandbox);
         let keys = KeyServer::start();
         mirror::import(&registry, &packages)?;
-        mirror::sign(&registry, &keys, &packages)?;
+        let lockfile = fs::read_to_string(Path::new(PROJECT).join("Cargo.lock"))?;
+        let lockfile = match signed {
+            Signed::InIndex => {
+                mirror::sign(&registry, &keys, &packages)?;
+                lockfile
+            }
+            // The packages are others then, and so are their checksums.
+            Signed::InPackages => mirror::carry(&registry, &keys, &packages)?
+                .into_iter()
+                .fold(lockfile, |text, (old, new)| text.replace(&old, &new)),
+        };
 
         let place = |name: &str, cargo| {
             let home = |name: &str| {
@@ -61,6 +80,7 @@ impl Workload {
                 home: home(name),
                 empty_home: home(&format!("empty-{name}")),
                 project,
+                lockfile: lockfile.clone(),
             })
         };
         Ok(Workload {
@@ -86,6 +106,8 @@ pub struct Place {
     pub empty_home: Home,
     /// The folder of the project.
     pub project: PathBuf,
+    /// The text of its lockfile.
+    lockfile: String,
 }
 
 impl Place {
@@ -93,7 +115,7 @@ impl Place {
     pub fn set_lockfile(&self, there: bool) -> anyhow::Result<()> {
         let lockfile = self.project.join("Cargo.lock");
         match there {
-            true => fs::copy(Path::new(PROJECT).join("Cargo.lock"), lockfile).map(|_| ())?,
+            true => fs::write(lockfile, &self.lockfile)?,
             false if lockfile.exists() => fs::remove_file(lockfile)?,
             false => {}
         }
