@@ -14,7 +14,6 @@
 //! provider is also asked for the number of the account, which must be the one that is recorded. Before that
 //! nothing of the new key is remembered.
 //!
-//!
 //! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
 //! command, in [`memory`] and [`numbers`]. The network is [`net`](super::net)'s.
 
@@ -449,11 +448,12 @@ impl<'a> Asking<'a> {
                 }
                 known.number = Some(number);
             }
-            for place in known.places.iter_mut().flatten().filter(|p| p.is_held) {
+            let Known { places, keys, .. } = known;
+            for place in places.iter_mut().flatten().filter(|p| p.is_held) {
                 place.is_held = false;
                 match standing {
                     Standing::Same | Standing::Unrecorded(_) => remember(gctx, place)?,
-                    _ => place.without_new_keys(&standing),
+                    _ => place.without_new_keys(&standing, keys),
                 }
             }
             known.doubt = match standing {
