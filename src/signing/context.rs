@@ -13,7 +13,7 @@ use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
 use consign_policy::Finding;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Digest, PublicKey, RegistryId};
+use consign_statement::{Digest, PublicKey, RegistryId, SignedFields};
 
 use super::archive::tree_of;
 use super::carried::CarriedOnes;
@@ -76,6 +76,8 @@ pub struct Signing {
     opened: Mutex<Vec<Arc<SecretKey>>>,
     /// Whether this command publishes, and signs what it packages.
     publishing: AtomicBool,
+    /// The signatures that it sent, by name and version.
+    sent: Mutex<HashMap<(String, String), SignedFields>>,
     /// When what it publishes was signed.
     pub(super) signed_at: OnceLock<u64>,
     /// What is known of packages that may carry their signature.
@@ -118,6 +120,18 @@ impl Signing {
         self.policy(gctx)?;
         self.serving(gctx)?;
         Ok(())
+    }
+
+    /// Remembers the signature that is sent for a version of a package.
+    pub(super) fn note_sent(&self, name: &str, version: &str, fields: &SignedFields) {
+        let of = (name.to_owned(), version.to_owned());
+        lock(&self.sent).insert(of, fields.clone());
+    }
+
+    /// The signature that was sent for a version of a package.
+    pub(super) fn sent(&self, name: &str, version: &str) -> Option<SignedFields> {
+        let of = (name.to_owned(), version.to_owned());
+        lock(&self.sent).get(&of).cloned()
     }
 
     /// What is run.

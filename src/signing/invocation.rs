@@ -34,7 +34,7 @@ impl Invocation {
 
     /// Whether it only looks: what is found is told, and nothing refused or recorded.
     pub(super) fn only_looks(&self) -> bool {
-        matches!(self.command.as_str(), "verify" | "signers")
+        matches!(self.command.as_str(), "verify" | "signers" | "sign")
     }
 
     /// Whether it runs a script, a package in one file.

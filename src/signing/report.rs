@@ -690,6 +690,30 @@ pub(super) fn reserved_name(file: &str) -> String {
     )
 }
 
+/// The error for a registry that takes no signature for what is out.
+pub(super) fn takes_no_signatures(registry: &str) -> String {
+    format!(
+        "{registry} takes no signatures for versions that are out\n\n\
+         help: sign the next version: `cargo publish` puts the signature into the package, which every \
+         registry keeps"
+    )
+}
+
+/// What is told of a registry whose index says nothing of the signature that was sent.
+pub(super) fn keeps_no_signature(package: &str, registry: &str) -> String {
+    format!(
+        "the index of {registry} says nothing of a signature: that of {package} travels in the package"
+    )
+}
+
+/// The warning for a registry whose index has another signature than was sent.
+pub(super) fn serves_another_signature(package: &str, registry: &str) -> String {
+    format!(
+        "the index of {registry} has another signature for {package} than was sent\n\
+         help: those who use the package will refuse it; ask whoever runs the registry"
+    )
+}
+
 /// The warning for a package with the carrier of another.
 pub(super) fn carrier_of_another(package: impl Display, other: &str) -> String {
     format!(
