@@ -44,7 +44,11 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
     let mut invocation = Invocation::default();
     if let Some((name, args)) = args.subcommand() {
         invocation.command = name.to_owned();
-        invocation.manifest = args.value_of_path("manifest-path", gctx);
+        let manifest = match name {
+            "install" => "path",
+            _ => "manifest-path",
+        };
+        invocation.manifest = args.value_of_path(manifest, gctx);
         invocation.dry_run = args.flag("dry-run");
         invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
         invocation.shows_signers = match name {

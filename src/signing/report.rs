@@ -52,9 +52,10 @@ pub(super) fn reason(finding: &Finding) -> String {
             since,
             expected,
         }) => format!(
-            "{}, and {} signs this package since {since}",
+            "{}, and {} signs this package{}",
             not_signed(*version),
-            people(expected)
+            people(expected),
+            since_when(since.as_ref())
         ),
         Finding::EndedKey { .. } => match finding.published() {
             Some(published) => format!(
@@ -74,13 +75,10 @@ pub(super) fn reason(finding: &Finding) -> String {
             expected,
             since,
         }) => {
-            let since = match since.first() {
-                Some(first) => format!(" since {first}"),
-                None => String::new(),
-            };
             format!(
-                "is signed as `{signer}`, and {} signs this package{since}",
-                people(expected)
+                "is signed as `{signer}`, and {} signs this package{}",
+                people(expected),
+                since_when(since.first())
             )
         }
         Finding::WrongSigner(Wrong::Account { signer, key, other }) => {
@@ -133,6 +131,12 @@ fn newcomer_is(
              name is still the same account's: {key}"
         ),
     }
+}
+
+fn since_when(first: Option<&semver::Version>) -> String {
+    first
+        .map(|first| format!(" since {first}"))
+        .unwrap_or_default()
 }
 
 /// Several signers in words.
@@ -744,4 +748,24 @@ pub(super) fn not_tried() -> String {
 /// What follows the name of a package whose publisher was verified.
 pub(super) fn published_by(who: &str) -> String {
     format!("(published by {who})")
+}
+
+/// The error for a signers file beside the checksums of a vendored package.
+pub(super) fn signers_of_a_vendored_package(file: &Path, checksums: &str) -> String {
+    format!(
+        "`{}` is beside a `{checksums}`: what a vendored package says of signers is not read, and what a \
+         workspace says must not be passed over\n\n\
+         help: remove `{checksums}` if this is your own workspace, or `{SIGNERS_FILE}` if it is not",
+        file.display()
+    )
+}
+
+/// Why nothing can be recorded in a signers file.
+pub(super) fn not_locked(file: &Path, locks: &Path) -> String {
+    format!(
+        "failed to lock `{}`, to change it\n\n\
+         help: locks are kept in `{}`, which has to be writable; `--locked` records nothing",
+        file.display(),
+        locks.display()
+    )
 }
