@@ -308,6 +308,7 @@ pub fn init(ws: &Workspace<'_>, locked: &Locked) -> CargoResult<Made> {
             version: looked.id.version(),
             published,
             number,
+            beside: Vec::new(),
         };
         sighting.record(file.signers(), &mut changes);
     }
@@ -362,16 +363,7 @@ fn exempt(
     let changed = changes.packages.get(&key).and_then(Option::as_ref);
     let known = changed.or_else(|| signers.package(registry, name));
     let mut package = known.cloned().unwrap_or_default();
-    let plain = Version {
-        build: semver::BuildMetadata::EMPTY,
-        ..version.clone()
-    };
-    let versions: VersionReq = format!("={plain}")
-        .parse()
-        .context("a version is a requirement")?;
-    if !package.unsigned.contains(&versions) {
-        package.unsigned.push(versions);
-    }
+    package.exempt(version);
     if package.reason.is_none() {
         package.reason = Some("not signed when this file was made".parse()?);
     }

@@ -161,10 +161,12 @@ impl Store {
         let name = Digest::of(self.real_path().as_os_str().as_encoded_bytes());
         let folder = signing_folder(gctx).join("locks");
         let what = format!("signers file `{}`", self.path.display());
-        let locked = create_private(&folder).map_err(anyhow::Error::from).and_then(|()| {
-            let folder = Filesystem::new(folder.clone());
-            folder.open_rw_exclusive_create(name.to_string(), gctx, &what)
-        });
+        let locked = create_private(&folder)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| {
+                let folder = Filesystem::new(folder.clone());
+                folder.open_rw_exclusive_create(name.to_string(), gctx, &what)
+            });
         locked.with_context(|| report::not_locked(&self.path, &folder))
     }
 }
