@@ -40,6 +40,7 @@ use consign_statement::{PublicKey, SignedFields};
 use url::Url;
 use zeroize::Zeroizing;
 
+pub(super) use self::known::Unconfirmed;
 use self::known::{Asked, Known, Place};
 use super::config::Policy;
 use super::context::{lock, unix_now};
@@ -164,6 +165,11 @@ impl Answers {
             Some(known) => known.key(fields),
             None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
         }
+    }
+
+    /// What is not confirmed of `identity` that was to be [fetched](Self::fetch) anew.
+    pub(super) fn unconfirmed(&self, identity: &Identity) -> Option<Unconfirmed> {
+        lock(&self.0).known.get(identity)?.unconfirmed()
     }
 
     /// The host that answers for `identity`, or else the name of its provider.
@@ -400,7 +406,7 @@ impl<'a> Asking<'a> {
         place.asked = match answer {
             Answer::NoAnswer(why) => Asked::Failed(why),
             // Says nothing about keys: what is remembered of the account stays as it was.
-            Answer::NoSuchAccount if place.remembered.is_some() => Asked::Answered,
+            Answer::NoSuchAccount if place.remembered.is_some() => Asked::NoSuchAccount,
             answer => {
                 let answer = Cached::new(now, &answer)
                     .context("an answer that says something can be kept")?
@@ -556,6 +562,10 @@ impl<'a> Asking<'a> {
 
     /// Tells of answers that are used for want of newer ones, once for each host.
     fn say_what_is_old(&self) -> CargoResult<()> {
+        // Who asks everybody again is told of each package that was not answered for.
+        if self.freshness == Freshness::Anew {
+            return Ok(());
+        }
         for (identity, keys) in &self.keys {
             let known = self.state.known.get(*identity);
             let relied_upon = known.and_then(|known| known.relied_upon(keys));

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
-use consign_signers::Line;
+use consign_policy::foresight::Signed;
 use consign_statement::{Claim, Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
 use semver::Version;
@@ -27,11 +27,12 @@ use super::carried::summary_of;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
+use super::signers::registry_argument;
 use super::verify::cache_name;
 use crate::core::dependency::Dependency;
 use crate::core::{PackageId, SourceId};
+use crate::sources::SourceConfigMap;
 use crate::sources::source::{QueryKind, Source as _};
-use crate::sources::{IndexSummary, SourceConfigMap};
 use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
 
@@ -124,7 +125,7 @@ pub fn served(
 }
 
 /// Makes sure that those who use the package will not refuse what is about to be published, by what they
-/// know of its newest version in the same line; unless that is meant. A dry run only says so.
+/// know of the versions before it; unless that is meant. A dry run only says so.
 fn consumers_go_along(
     gctx: &GlobalContext,
     registry: SourceId,
@@ -136,30 +137,24 @@ fn consumers_go_along(
         return Ok(());
     }
     let version: Version = request.vers.parse()?;
-    let Some((before, locator)) = newest_in_line(gctx, registry, &request.name, &version)? else {
+    let now = signer.map(|signer| &signer.identity);
+    let signed = signed_before(gctx, registry, &request.name)?;
+    let Some(before) = signed.stands_against(&version, now) else {
         return Ok(());
     };
-    let was = Identity::new(locator.provider(), locator.user())?;
-    let now = signer.map(|signer| &signer.identity);
-    if now == Some(&was) {
-        return Ok(());
-    }
     let package = format!("{} v{version}", request.name);
-    let message = report::signer_would_change(&package, &request.name, &before, was, now);
+    let name = format!("{} {}", registry_argument(registry), request.name);
+    let message =
+        report::signer_would_change(&package, &request.name, name.trim_start(), &before, now);
     match invocation.dry_run {
         true => gctx.shell().warn(message),
         false => Err(anyhow::Error::msg(message)),
     }
 }
 
-/// The newest version of a package in the line of `version` that is in the registry, where it is signed,
-/// and what it says of its signer.
-fn newest_in_line(
-    gctx: &GlobalContext,
-    registry: SourceId,
-    name: &str,
-    version: &Version,
-) -> CargoResult<Option<(Version, Locator)>> {
+/// The versions of a package that are signed by what the registry's index says, also the yanked ones: who has
+/// built with one of them knows it.
+fn signed_before(gctx: &GlobalContext, registry: SourceId, name: &str) -> CargoResult<Signed> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     // The registry itself, and nothing that stands in for it here.
     let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
@@ -167,31 +162,22 @@ fn newest_in_line(
     // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
     // requests that stock cargo makes.
     if !is_kept(gctx, source.replaced_source_id(), name) {
-        return Ok(None);
+        return Ok(Signed::default());
     }
     let any = Dependency::parse(name, None, registry)?;
     loop {
-        let mut newest: Option<(Version, Option<Locator>)> = None;
+        let mut signed = Signed::default();
         let asked = source.query(&any, QueryKind::RejectedVersions, &mut |found| {
-            // What was yanked nobody comes to use, and may have been yanked for its signer.
-            if matches!(found, IndexSummary::Yanked(_)) {
-                return;
-            }
             let found = found.as_summary();
-            let is_newer = newest
-                .as_ref()
-                .is_none_or(|(newest, _)| found.version() > newest);
-            if Line::of(found.version()) == Line::of(version) && is_newer {
-                let fields = found.signed().and_then(|entry| entry.fields());
-                let locator = fields.map(|fields| fields.locator.clone());
-                newest = Some((found.version().clone(), locator));
+            let fields = found.signed().and_then(|entry| entry.fields());
+            let locator = fields.map(|fields| &fields.locator);
+            let signer = locator.map(|it| Identity::new(it.provider(), it.user()));
+            if let Some(Ok(signer)) = signer {
+                signed.add(found.version().clone(), signer);
             }
         });
         match asked {
-            Poll::Ready(result) => {
-                result?;
-                return Ok(newest.and_then(|(version, locator)| Some((version, locator?))));
-            }
+            Poll::Ready(result) => return result.map(|()| signed),
             Poll::Pending => source.block_until_ready()?,
         }
     }

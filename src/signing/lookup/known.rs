@@ -50,9 +50,20 @@ pub(super) struct Place {
 pub(super) enum Asked {
     NotYet,
     Answered,
+    /// It was answered that there is no such account, of which something is remembered.
+    NoSuchAccount,
     /// The host does not exist, and there is another place instead.
     NoSuchHost,
     Failed(NoAnswer),
+}
+
+/// Why what is remembered of an identity is not what its provider says now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::signing) enum Unconfirmed {
+    /// Nobody answered.
+    NoAnswer(Unanswered),
+    /// There is no such account any more.
+    NoSuchAccount,
 }
 
 impl Known {
@@ -104,7 +115,7 @@ impl Known {
                 match place.asked {
                     Asked::NotYet => return Some(index),
                     Asked::NoSuchHost => {}
-                    Asked::Answered => break,
+                    Asked::Answered | Asked::NoSuchAccount => break,
                     Asked::Failed(_) => return None,
                 }
             }
@@ -178,6 +189,22 @@ impl Known {
         locations.any(|location| matches!(location, Location::File(_)))
     }
 
+    /// What is not confirmed of it, of what was asked in this command.
+    pub(super) fn unconfirmed(&self) -> Option<Unconfirmed> {
+        match &self.places {
+            Err(why) => Some(Unconfirmed::NoAnswer(why.clone())),
+            Ok(places) => match self.failure() {
+                Some(why) => Some(Unconfirmed::NoAnswer(why)),
+                None => {
+                    let is_gone = |place: &Place| place.asked == Asked::NoSuchAccount;
+                    let is_gone =
+                        places.iter().any(is_gone) || self.answer() == Some(Answer::NoSuchAccount);
+                    is_gone.then_some(Unconfirmed::NoSuchAccount)
+                }
+            },
+        }
+    }
+
     /// Whether it was answered before, and `key` was not in the answer.
     pub(super) fn lacks(&self, key: &PublicKey) -> bool {
         let answer = self.answer();
@@ -193,7 +220,9 @@ impl Known {
             Asked::Failed(why) => Some((&place.question, place.failure(why))),
             _ => None,
         })?;
-        let unconfirmed = places.iter().filter(|place| place.asked != Asked::Answered);
+        let has_answered =
+            |place: &&Place| matches!(place.asked, Asked::Answered | Asked::NoSuchAccount);
+        let unconfirmed = places.iter().filter(|place| !has_answered(place));
         let last = unconfirmed
             .filter_map(|place| place.remembered.as_ref())
             .filter(|last| {

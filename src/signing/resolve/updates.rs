@@ -40,7 +40,16 @@ pub(super) fn say(
                     Some(other) => {
                         format!("v{version} was by {}", policy.display(other.signer()))
                     }
-                    None => format!("v{version} was by nobody that is known"),
+                    None => match entry.as_ref().and_then(|entry| entry.fields()) {
+                        Some(fields) => {
+                            let claimed = &fields.locator;
+                            let (provider, user) = (claimed.provider(), claimed.user());
+                            format!(
+                                "v{version} is signed as `{provider}:{user}`, which is not verified"
+                            )
+                        }
+                        None => format!("nothing is known of who signed v{version}"),
+                    },
                 }
             }
         };
