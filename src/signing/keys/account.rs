@@ -229,8 +229,10 @@ fn at_forge(
     };
     match token::find(gctx, provider, forge, purpose)? {
         Some(right) => {
+            let expected = recorded(gctx, provider, identity)?;
+            let forge = forge.expecting(expected);
             let done = act(forge, &right).map_err(|error| match error.downcast() {
-                Ok(fault) => with_help(fault, provider, identity, key, purpose),
+                Ok(fault) => with_help(gctx, fault, provider, identity, key, purpose),
                 Err(other) => other,
             });
             done.with_context(|| {
@@ -247,6 +249,7 @@ fn at_forge(
 
 /// What went wrong at a forge, with what to do about it.
 fn with_help(
+    gctx: &GlobalContext,
     error: ForgeError,
     provider: &Provider,
     identity: &Identity,
@@ -262,7 +265,19 @@ fn with_help(
     };
     let help = match (&error.fault, purpose) {
         (Fault::OnlyDeleted(_), _) => {
-            format!("publish it again as soon as can be: `cargo key publish {identity}`")
+            format!("publish it again as soon as can be: `cargo key publish {key}`")
+        }
+        (Fault::AnotherAccount { .. }, _) => {
+            let own = Some(number_file(gctx, identity));
+            let seen = numbers::path(gctx, provider, identity.user()).ok().flatten();
+            let files = own.into_iter().chain(seen).filter(|path| path.exists());
+            let files: Vec<_> = files.map(|path| format!("`{}`", path.display())).collect();
+            format!(
+                "if somebody else has the name now, sign under another. If the new account is yours, \
+                 remove what is recorded, in {}: those who build know the old number, and will refuse the \
+                 new one until they are told",
+                files.join(" and ")
+            )
         }
         (Fault::AppToken, _) => {
             "do it from your own machine: a job that publishes packages needs the secret key alone"
@@ -301,7 +316,20 @@ fn opened(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<OwnKey> {
     Ok(passphrase::open(gctx, copy)?.key)
 }
 
-/// Keeps the number of an account, which the provider itself gave.
+/// The number that is recorded for an account, by whoever published its keys here or saw new ones.
+fn recorded(
+    gctx: &GlobalContext,
+    provider: &Provider,
+    identity: &Identity,
+) -> CargoResult<Option<AccountNumber>> {
+    match number(gctx, identity)? {
+        Some(number) => Ok(Some(number.try_into()?)),
+        None => numbers::recorded(gctx, provider, identity.user()),
+    }
+}
+
+/// Keeps the number of an account, which the provider itself gave, and which is what was recorded, if
+/// anything was.
 fn remember_number(
     gctx: &GlobalContext,
     identity: &Identity,
