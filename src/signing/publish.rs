@@ -46,9 +46,28 @@ pub struct SignedRequest {
 pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
     gctx.signing.publishes();
     match keys::signer(gctx, Some(&registry_id(registry)?))? {
-        Some(signer) => gctx.signing.signing_time(gctx, &signer).map(|_| ()),
+        Some(signer) => {
+            gctx.signing.signing_time(gctx, &signer)?;
+            say_if_unpublished(gctx, &signer)
+        }
         None => may_be_unsigned(gctx, dry_run),
     }
+}
+
+/// Warns where the key was not published since it was made, or deleted to be replaced.
+fn say_if_unpublished(gctx: &GlobalContext, signer: &Signer) -> CargoResult<()> {
+    let public = consign_statement::Signer::public_key(&signer.key);
+    for of in keys::unfinished(gctx)? {
+        if of.identity == signer.identity && of.key.public_key() == public {
+            gctx.shell().warn(format!(
+                "the key {} is still to be published: until it is, what it signs is refused\n\
+                 help: `cargo key publish {}`",
+                of.describe(gctx)?,
+                of.name(gctx)?
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs `request` and `archive` for `registry`, where there is a key to sign with.

@@ -78,8 +78,38 @@ pub enum ByHand {
     File(PathBuf),
 }
 
+impl ByHand {
+    /// What to do with a key, or another name for it: "publish it at …". Where it is not the only one of its
+    /// identity, the others stay beside it.
+    pub fn publish(&self, what: &str, is_only_one: bool) -> String {
+        match (self, is_only_one) {
+            (ByHand::Page { add, .. }, _) => format!("publish {what} at {add}"),
+            (_, true) => format!("publish {what} {self}"),
+            (ByHand::Address { url, .. }, false) => {
+                format!("add {what} to the keys that are found at {url}")
+            }
+            (ByHand::File(path), false) => {
+                format!("add {what} to the keys in `{}`", path.display())
+            }
+        }
+    }
+
+    /// What to do with a key that is published and says something else now.
+    pub fn replace(&self, is_only_one: bool) -> String {
+        match (self, is_only_one) {
+            (ByHand::Page { .. }, _) | (_, true) => self.publish("it again", true),
+            (ByHand::Address { url, .. }, false) => {
+                format!("put it in the place of itself among the keys that are found at {url}")
+            }
+            (ByHand::File(path), false) => {
+                format!("put it in the place of itself among the keys in `{}`", path.display())
+            }
+        }
+    }
+}
+
 impl fmt::Display for ByHand {
-    /// The rest of a sentence that begins with "publish it".
+    /// Where.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ByHand::Page { add, .. } => write!(f, "at {add}"),
@@ -140,10 +170,12 @@ pub fn publish(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
                     let opened = opened(gctx, of)?;
                     let prove =
                         |text: &str| sign(&opened, text).map_err(|error| format!("{error:#}"));
+                    of.is_to_be_published()?;
                     let replaced = forge.replace(user, &right.token, half, TITLE, &prove)?;
                     (replaced, How::Replaced)
                 }
             };
+            of.is_in_hand()?;
             remember_number(gctx, &of.identity, published.account)?;
             let page = published.page;
             Ok(Outcome::Published { how, page })
@@ -162,6 +194,7 @@ pub fn withdraw(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
         Purpose::Withdraw,
         |forge, right| {
             let withdrawn = forge.withdraw(of.identity.user(), &right.token, fingerprint)?;
+            of.is_in_hand()?;
             Ok(outcome(withdrawn))
         },
     )
