@@ -139,7 +139,11 @@ pub fn check(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
 /// Whether there is one stored key of `identity`, or none.
 pub fn is_only_one(gctx: &GlobalContext, identity: &Identity) -> CargoResult<bool> {
     let files = files(gctx)?;
-    Ok(files.iter().filter(|file| file.identity == *identity).count() <= 1)
+    Ok(files
+        .iter()
+        .filter(|file| file.identity == *identity)
+        .count()
+        <= 1)
 }
 
 /// The stored key of `identity` that signs, if there is one; the first of several.

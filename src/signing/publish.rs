@@ -245,7 +245,9 @@ pub(super) fn may_sign_at(gctx: &GlobalContext, signer: &Signer, time: u64) -> C
     };
     let (fingerprint, created) = (&key.fingerprint, key.created);
     let help = match gctx.get_env_os(EPOCH) {
-        Some(_) => format!("unset `{EPOCH}`, or set it to {created}, when the key was made, or later"),
+        Some(_) => {
+            format!("unset `{EPOCH}`, or set it to {created}, when the key was made, or later")
+        }
         None => "set the clock of this machine right".to_owned(),
     };
     let from = match gctx.get_env_os(EPOCH) {

@@ -228,7 +228,7 @@ pub fn settle<'gctx>(
             hold_to(gctx, &unknown)?;
             accept_at_a_glance(gctx, &at_a_glance_only)?;
             accept_git(gctx, &resolved)?;
-            let kept = kept::accept(gctx, previous, &resolved, !fresh.is_empty())?;
+            let kept = kept::accept(gctx, previous, &resolved)?;
             say_what_was_missed(gctx, &resolved)?;
             updates::say(gctx, previous, registry, &fresh)?;
             record(gctx, &[fresh, kept].concat())?;

@@ -215,7 +215,7 @@ fn key_that_was_retired_while_the_forge_was_away_is_published_later() {
         Caused by:
           127.0.0.1:[PORT]: the key was deleted to be replaced, but not added again: until it is published, what it signed is refused (it failed; try again later (HTTP status 503))
 
-          help: publish it again as soon as can be: `cargo key publish github:octocat`
+          help: publish it again as soon as can be: `cargo key publish [FINGERPRINT]`
     "#]].assert_eq(&output.stderr);
     assert_eq!(at.published(), []);
     at.forge.open();

@@ -484,7 +484,7 @@ fn version_by_a_withdrawn_key_is_passed_over() {
         Updating `demo` index
         Downloading crates ...
         warning: `foo v1.1.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.1.0 --key ed25519:[KEY] --reason WHY`
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
         Locking 1 package to latest Rust 1.95.0 compatible version

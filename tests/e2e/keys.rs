@@ -48,7 +48,7 @@ fn key_is_made_listed_and_shown() {
     "#]].assert_eq(&output.stderr);
     let output = key(&world, &home, ["list"]).succeeded().normalised();
     expect![[r#"
-        github:alice  [FINGERPRINT]  ed25519:[KEY]  signs
+        github:alice  [FINGERPRINT]  ed25519:[KEY]  signs, to be published
     "#]]
     .assert_eq(&output.stdout);
     let shown = key(&world, &home, ["show"]).succeeded().stdout;

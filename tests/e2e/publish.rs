@@ -271,8 +271,18 @@ fn time_of_signing_can_be_given() {
             .run()
     };
     let refused = |time| publish(time).failed().normalised().stderr;
-    expect![[r#""#]].assert_eq(&refused("yesterday"));
-    expect![[r#""#]].assert_eq(&refused("1699999999"));
+    expect![[r#"
+        error: `SOURCE_DATE_EPOCH` is not a number of seconds: `yesterday`
+
+        Caused by:
+          invalid digit found in string
+    "#]]
+    .assert_eq(&refused("yesterday"));
+    expect![[r#"
+        error: nobody could verify what the key [FINGERPRINT] signs at 1699999999, which `SOURCE_DATE_EPOCH` sets: the signature is dated before the key was made
+
+        help: unset `SOURCE_DATE_EPOCH`, or set it to 1700000000, when the key was made, or later
+    "#]].assert_eq(&refused("1699999999"));
     let future = refused("99999999999");
     assert!(
         future.contains("`SOURCE_DATE_EPOCH` is in the future: 99999999999"),

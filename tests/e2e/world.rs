@@ -228,8 +228,11 @@ impl World {
 /// The file of the one key that a home has for `github:USER`.
 pub fn key_file(home: &Home, user: &str) -> PathBuf {
     let folder = home.path().join("signing/keys/github").join(user);
-    let mut files = fs::read_dir(&folder).unwrap();
-    let file = files.next().unwrap().unwrap().path();
+    let files = fs::read_dir(&folder).unwrap();
+    let mut files = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "asc"));
+    let file = files.next().unwrap();
     assert!(
         files.next().is_none(),
         "several keys in {}",

@@ -90,7 +90,9 @@ pub enum NoAnswer {
     #[error("it answered with {0} instead of keys: is this the address of a key?")]
     NotAKey(NotAKey),
     /// The body is a web page where JSON should be: that of a proxy, or of a host that is something else.
-    #[error("it answered with a web page: what is asked there is not the interface of its software")]
+    #[error(
+        "it answered with a web page: what is asked there is not the interface of its software"
+    )]
     WebPage,
     /// The body is empty.
     #[error("it answered with nothing")]

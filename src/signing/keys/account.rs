@@ -102,7 +102,10 @@ impl ByHand {
                 format!("put it in the place of itself among the keys that are found at {url}")
             }
             (ByHand::File(path), false) => {
-                format!("put it in the place of itself among the keys in `{}`", path.display())
+                format!(
+                    "put it in the place of itself among the keys in `{}`",
+                    path.display()
+                )
             }
         }
     }
@@ -302,7 +305,9 @@ fn with_help(
         }
         (Fault::AnotherAccount { .. }, _) => {
             let own = Some(number_file(gctx, identity));
-            let seen = numbers::path(gctx, provider, identity.user()).ok().flatten();
+            let seen = numbers::path(gctx, provider, identity.user())
+                .ok()
+                .flatten();
             let files = own.into_iter().chain(seen).filter(|path| path.exists());
             let files: Vec<_> = files.map(|path| format!("`{}`", path.display())).collect();
             format!(

@@ -107,7 +107,8 @@ fn list(keys: &[agent::AgentKey]) -> String {
 }
 
 fn listed() -> CargoResult<Vec<agent::AgentKey>> {
-    let listed = ask(&agent::request_list(), LISTS_WITHIN).and_then(|answer| Ok(agent::read_list(&answer)?));
+    let listed =
+        ask(&agent::request_list(), LISTS_WITHIN).and_then(|answer| Ok(agent::read_list(&answer)?));
     listed.context("failed to ask the agent for its keys")
 }
 

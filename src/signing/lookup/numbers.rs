@@ -52,7 +52,11 @@ pub(in super::super) fn record(
 }
 
 /// The file that has the number. `None` where accounts have none.
-pub(in super::super) fn path(gctx: &GlobalContext, provider: &Provider, user: &str) -> CargoResult<Option<PathBuf>> {
+pub(in super::super) fn path(
+    gctx: &GlobalContext,
+    provider: &Provider,
+    user: &str,
+) -> CargoResult<Option<PathBuf>> {
     let folder = gctx.home().as_path_unlocked().join("signing/accounts");
     let url = provider.account_url(user)?;
     Ok(url.map(|url| folder.join(Digest::of(url.as_str().as_bytes()).to_string())))

@@ -6,6 +6,7 @@
 
 use consign_policy::{Choice, Verdict};
 
+use super::is_from_registry;
 use crate::core::{PackageId, Resolve};
 use crate::signing::carried::{look_at, matters, may_carry, packages, says_nothing};
 use crate::signing::check::{check_all, refused, say};
@@ -13,19 +14,17 @@ use crate::signing::entry::SharedEntry;
 use crate::signing::lookup::Freshness;
 use crate::{CargoResult, GlobalContext};
 
-use super::is_from_registry;
-
 /// Accepts what `resolved` has in common with `previous`, which is what `Cargo.lock` names, or says why not.
-/// `any_new` says whether there is something else, too.
 ///
 /// Returns what was checked; nothing where the command does not resolve anew.
 pub(super) fn accept(
     gctx: &GlobalContext,
     previous: Option<&Resolve>,
     resolved: &Resolve,
-    any_new: bool,
 ) -> CargoResult<Vec<(PackageId, SharedEntry)>> {
-    let resolves_anew = any_new || gctx.signing.invocation().command == "update";
+    let is_new = |id: PackageId| is_from_registry(id) && !previous.is_some_and(|p| p.contains(&id));
+    let resolves_anew =
+        resolved.iter().any(is_new) || gctx.signing.invocation().command == "update";
     let may_ask = gctx.lock_update_allowed() && gctx.offline_flag().is_none();
     let Some(previous) = previous.filter(|_| resolves_anew && may_ask) else {
         return Ok(Vec::new());
