@@ -471,11 +471,12 @@ impl<'a> Asking<'a> {
                 }
                 known.number = Some(number);
             }
-            for place in known.places.iter_mut().flatten().filter(|p| p.is_held) {
+            let Known { places, keys, .. } = known;
+            for place in places.iter_mut().flatten().filter(|p| p.is_held) {
                 place.is_held = false;
                 match standing {
                     Standing::Same | Standing::Unrecorded(_) => remember(gctx, place)?,
-                    _ => place.without_new_keys(&standing),
+                    _ => place.without_new_keys(&standing, keys),
                 }
             }
             known.doubt = match standing {

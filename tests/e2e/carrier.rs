@@ -405,7 +405,7 @@ fn carrier_for_another_registry_counts_as_none() {
         error: refusing `foo v1.0.0 (registry `demo`)`: it is not signed
         signatures are required by `--require-signatures`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&build.run().failed().normalised().stderr);
     world.keep(other);
 }
@@ -453,7 +453,7 @@ fn three_versions_are_tried_and_named() {
         location searched: `demo` index
         required by package `app v0.1.0 ([SANDBOX]/app)`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.4.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&world.refusal(&app));
     assert!(!app.join("Cargo.lock").exists());
 }
@@ -576,7 +576,7 @@ fn what_was_compiled_unsigned_is_refused_when_signatures_are_required() {
         error: refusing `foo v1.0.0 (registry `demo`)`: it is not signed
         signatures are required by `--require-signatures`
 
-        help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+        help: choose a version that is signed, ask its authors to sign, accept it with `cargo signers allow --registry demo foo@=1.0.0 --unsigned --reason WHY`, or leave out `--require-signatures`
     "#]].assert_eq(&refusal);
 }
 
@@ -677,10 +677,9 @@ fn program_is_installed_by_what_its_package_carries() {
         error: failed to unpack package `tool v1.0.1 (registry `demo`)`
 
         Caused by:
-          refusing `tool v1.0.1 (registry `demo`)`: it is not signed
-          signatures are required by `--require-signatures`
+          refusing `tool v1.0.1 (registry `demo`)`: it is not signed, and `github:octocat` signs this package since 1.0.0 (known from `[SANDBOX]/homes/user/signing/Cargo.signers`)
 
-          help: choose a version that is signed, ask its authors to sign, or leave out `--require-signatures`
+          help: somebody may have taken over `tool` at the registry: ask its authors. If they meant to publish this version unsigned, accept it with `cargo signers allow --user --registry demo tool@=1.0.1 --unsigned --reason WHY`
     "#]].assert_eq(&refusal.normalised().stderr);
 }
 

@@ -97,7 +97,7 @@ fn name_that_somebody_else_has_taken_is_refused_with_both_numbers() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the name belongs to account 583232 now, where account 583231 is recorded (ed25519:[KEY])
-        help: choose another version; the name may have been given up, and taken by somebody else
+        help: somebody else may have the name now: ask the authors of `foo`. If it is theirs, accept it with `cargo signers allow --registry demo foo github:octocat --reason WHY`
              Locking 1 package to latest Rust 1.95.0 compatible version
     "#]].assert_eq(&first);
     assert_eq!(world.locked(&world.app(), "foo"), "1.0.1");
@@ -161,7 +161,7 @@ fn new_key_is_unchecked_where_no_number_comes_and_a_known_one_stays_good() {
     expect![[r#"
             Updating `demo` index
         error: refusing `foo v1.0.2 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: whether the account is still the same is not known: it failed; try again later (HTTP status 500)
-        signatures are required by `--require-signatures`
+        who signs this package is known, from what was seen here before
 
         help: see whether the address is right and can be reached, and try again
     "#]].assert_eq(&output.stderr);

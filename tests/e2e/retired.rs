@@ -102,7 +102,7 @@ fn what_is_dated_after_the_end_is_refused_everywhere() {
     expect![[r#"
         error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that does not count: its owner has retired the key (ed25519:[KEY])
 
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
     "#]].assert_eq(&output.stderr);
 }
 
@@ -218,7 +218,7 @@ fn key_that_has_expired_is_as_one_that_was_retired() {
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that is no longer in use, and could be new: it is not in `Cargo.lock`, and no version from it on is signed with a key in use (ed25519:[KEY])
         help: choose another version, or ask whoever owns `github:octocat` to publish a newer one with another key
         warning: `foo v1.0.0 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
         error: failed to select a version for the requirement `foo = "^1"`
           version 1.0.0 is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
           version 1.0.1 is signed as `github:octocat` with a key that is no longer in use, and could be new: it is not in `Cargo.lock`, and no version from it on is signed with a key in use (ed25519:[KEY])

@@ -161,10 +161,11 @@ impl Known {
             };
         }
         match &self.doubt {
-            // What somebody else answers says nothing of a key that is recorded.
+            // What somebody else answers says nothing of a key that is recorded; what was answered before
+            // does.
             Some(_) if self.keys.contains(fields.locator.key()) => {
                 let why = "its account is not known to be still the same".to_owned();
-                return KeyAnswer::Unanswered(Unanswered::Failed(why));
+                return without(answer.is_some(), Unanswered::Failed(why));
             }
             Some(Standing::Other(other)) => {
                 return KeyAnswer::OtherAccount(*other);
@@ -180,10 +181,7 @@ impl Known {
         }
         // What is remembered is older than the key may be.
         if let Some(why) = self.failure() {
-            return match answer {
-                Some(_) => KeyAnswer::NotConfirmed(why),
-                None => KeyAnswer::Unanswered(why),
-            };
+            return without(answer.is_some(), why);
         }
         match answer {
             Some(Answer::NoSuchAccount) => KeyAnswer::Withdrawn(Withdrawn::NoSuchAccount),
@@ -268,19 +266,22 @@ impl Known {
 }
 
 impl Place {
-    /// Takes back what was answered of keys that are not recorded. Where the account is another, what it
-    /// says of the keys that are recorded is nothing either.
-    pub(super) fn without_new_keys(&mut self, standing: &Standing) {
+    /// Takes back what was answered of keys that are not recorded, here or among `keys`. Where the account
+    /// is another, what it says of the keys that are recorded is nothing either.
+    pub(super) fn without_new_keys(&mut self, standing: &Standing, keys: &BTreeSet<PublicKey>) {
         let recorded = self.recorded.clone();
         self.remembered = match (standing, self.remembered.take()) {
             (Standing::Unknown(_), Some(answered)) => {
                 let asked = answered.asked();
                 let known = recorded.map(Cached::into_answer);
-                let Answer::Keys(mut keys) = answered.into_answer() else {
+                let Answer::Keys(mut shown) = answered.into_answer() else {
                     return;
                 };
-                keys.retain(|key| known.as_ref().is_some_and(|k| k.find(&key.key).is_some()));
-                Cached::new(asked, &Answer::Keys(keys))
+                shown.retain(|shown| {
+                    keys.contains(&shown.key)
+                        || known.as_ref().is_some_and(|k| k.find(&shown.key).is_some())
+                });
+                Cached::new(asked, &Answer::Keys(shown))
             }
             _ => recorded,
         };
@@ -289,5 +290,13 @@ impl Place {
     /// Why it did not answer, with its address.
     fn failure(&self, why: &NoAnswer) -> String {
         format!("`{}`: {why}", address(self.question.location()))
+    }
+}
+
+/// What is said of a key that could not be asked about: it was in no earlier answer, if there was one.
+fn without(was_answered: bool, why: Unanswered) -> KeyAnswer {
+    match was_answered {
+        true => KeyAnswer::NotConfirmed(why),
+        false => KeyAnswer::Unanswered(why),
     }
 }

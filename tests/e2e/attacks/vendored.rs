@@ -311,7 +311,8 @@ fn stripped_entry_is_missed_where_there_was_one() {
     let (stock, consign) = with_a_stripped_entry().run_without_a_rule(["run", "--locked"]);
     stock.is_hit();
     consign.refuses(
-        "version 1.0.0 is not signed, and `github:octocat` signs this package since 1.0.0",
+        "refusing `foo v1.0.0 (registry `demo`)`: it is not signed, and `github:octocat` signs this \
+         package since 1.0.0",
     );
 }
 

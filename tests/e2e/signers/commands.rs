@@ -30,6 +30,8 @@ fn workspace_is_taken_in_as_it_stands_and_passes_strictly_from_then_on() {
         .normalised();
     expect![[r#"
         $ cargo signers init
+         Downloading crates ...
+          Downloaded old v0.3.1 (registry `demo`)
              Created `[SANDBOX]/app/Cargo.signers`: 2 packages by 1 signer, 1 of them accepted unsigned
              Changed `[SANDBOX]/app/.gitattributes`, so that git merges it
         note: read it, and commit it: from now on, who is not in it is not accepted
