@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::task::Poll;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
@@ -50,9 +50,28 @@ pub struct SignedRequest {
 pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
     gctx.signing.publishes();
     match keys::signer(gctx, Some(&registry_id(registry)?))? {
-        Some(_) => Ok(()),
+        Some(signer) => {
+            gctx.signing.signing_time(gctx, &signer)?;
+            say_if_unpublished(gctx, &signer)
+        }
         None => may_be_unsigned(gctx, dry_run),
     }
+}
+
+/// Warns where the key was not published since it was made, or deleted to be replaced.
+fn say_if_unpublished(gctx: &GlobalContext, signer: &Signer) -> CargoResult<()> {
+    let public = consign_statement::Signer::public_key(&signer.key);
+    for of in keys::unfinished(gctx)? {
+        if of.identity == signer.identity && of.key.public_key() == public {
+            gctx.shell().warn(format!(
+                "the key {} is still to be published: until it is, what it signs is refused\n\
+                 help: `cargo key publish {}`",
+                of.describe(gctx)?,
+                of.name(gctx)?
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs `request` and `archive` for `registry`, where there is a key to sign with.
@@ -227,7 +246,7 @@ fn signed(
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
-    let time = gctx.signing.signing_time(gctx)?;
+    let time = gctx.signing.signing_time(gctx, signer)?;
     let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
@@ -236,17 +255,52 @@ fn signed(
     Ok(fields)
 }
 
-/// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
+/// The variable that says when something is made, for builds that must come out the same; Unix seconds.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Now, or what [`EPOCH`] says, where that has been.
 pub(super) fn time(gctx: &GlobalContext) -> CargoResult<u64> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    match gctx.get_env_os(VARIABLE) {
-        Some(_) => {
-            let text = gctx.get_env(VARIABLE)?;
-            text.parse()
-                .with_context(|| format!("`{VARIABLE}` is not a number of seconds: `{text}`"))
-        }
-        None => unix_now(),
+    let now = unix_now()?;
+    if gctx.get_env_os(EPOCH).is_none() {
+        return Ok(now);
     }
+    let text = gctx.get_env(EPOCH)?;
+    let time = text
+        .parse()
+        .with_context(|| format!("`{EPOCH}` is not a number of seconds: `{text}`"))?;
+    if time > now {
+        bail!(
+            "`{EPOCH}` is in the future: {time}, where this machine's clock is at {now}\n\n\
+             help: set it to a time that has been, or unset it"
+        );
+    }
+    Ok(time)
+}
+
+/// An error where everybody would refuse what `signer` signs at `time`: who reads it goes by that time, and
+/// not by when it was published.
+pub(super) fn may_sign_at(gctx: &GlobalContext, signer: &Signer, time: u64) -> CargoResult<()> {
+    // An SSH key does not say when it was made.
+    let Some(key) = &signer.published else {
+        return Ok(());
+    };
+    let Err(fault) = key.check(time, time) else {
+        return Ok(());
+    };
+    let (fingerprint, created) = (&key.fingerprint, key.created);
+    let help = match gctx.get_env_os(EPOCH) {
+        Some(_) => {
+            format!("unset `{EPOCH}`, or set it to {created}, when the key was made, or later")
+        }
+        None => "set the clock of this machine right".to_owned(),
+    };
+    let from = match gctx.get_env_os(EPOCH) {
+        Some(_) => format!("which `{EPOCH}` sets"),
+        None => "by the clock of this machine".to_owned(),
+    };
+    bail!(
+        "nobody could verify what the key {fingerprint} signs at {time}, {from}: {fault}\n\nhelp: {help}"
+    )
 }
 
 pub(super) fn statement_request(request: &NewCrate) -> publish::Request<'_> {

@@ -317,7 +317,7 @@ impl Finding {
             Finding::WrongSigner(Wrong::Account {
                 signer,
                 key,
-                other: OtherAccount::Found { .. },
+                other: OtherAccount::Found { .. } | OtherAccount::Signed { .. },
             }) => Some((signer, key)),
             _ => None,
         }

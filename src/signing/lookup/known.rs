@@ -98,6 +98,25 @@ impl Known {
         is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
     }
 
+    /// The number of another account than `found`, as which a key signed that is recorded. `signed` is what
+    /// is known to be signed, with its keys.
+    pub(super) fn signed_as_another(
+        &self,
+        signed: &[(PublicKey, AccountNumber)],
+        found: AccountNumber,
+    ) -> Option<AccountNumber> {
+        let places = self.places.as_deref().unwrap_or_default();
+        let recorded = places.iter().filter_map(|place| place.recorded.clone());
+        let recorded: Vec<Answer> = recorded.map(Cached::into_answer).collect();
+        let is_recorded = |key: &PublicKey| {
+            self.keys.contains(key) || recorded.iter().any(|known| known.find(key).is_some())
+        };
+        let mut others = signed
+            .iter()
+            .filter(|(key, number)| *number != found && is_recorded(key));
+        others.next().map(|(_, number)| *number)
+    }
+
     /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
     /// remembered answer that it will not do any more.
     pub(super) fn next(
