@@ -1,14 +1,18 @@
 //! The commands and the flag that upstream does not have, and what is added to commands that it has.
 //!
-//! `patches/cargo/commands.patch` lists and runs them beside upstream's own;
+//! `patches/cargo/commands.patch` lists them beside upstream's own, and runs them;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
 mod config;
 mod key;
 mod login;
+mod sign;
 mod signers;
 mod verify;
 
+use std::io::{BufRead as _, IsTerminal as _};
+
+use anyhow::bail;
 use cargo::signing::{Invocation, REQUIRED};
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
 use cargo::{CargoResult, GlobalContext};
@@ -22,7 +26,7 @@ const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
 
 /// Upstream's commands, with ours among them.
 pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
-    let ours = [key::cli(), signers::cli(), verify::cli()];
+    let ours = [key::cli(), sign::cli(), signers::cli(), verify::cli()];
     let upstream = upstream
         .into_iter()
         .map(|command| match command.get_name() {
@@ -46,7 +50,11 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
             args = args.subcommand().map_or(args, |(_, args)| args);
             invocation.users_own = args.flag("user");
         }
-        invocation.manifest = args.value_of_path("manifest-path", gctx);
+        let manifest = match name {
+            "install" => "path",
+            _ => "manifest-path",
+        };
+        invocation.manifest = args.value_of_path(manifest, gctx);
         invocation.dry_run = args.flag("dry-run");
         invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
         invocation.shows_signers = match name {
@@ -61,23 +69,35 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
         .note_command_line(gctx.cwd(), invocation, config_args);
 }
 
-/// What runs the command called `name`, if it is one of ours.
+/// What runs the command called `name`, if it is one of ours or goes on where upstream's ends.
 pub fn exec(name: &str) -> Option<Exec> {
     match name {
+        "config" => Some(config::config),
         "key" => Some(key::exec),
+        "login" => Some(login::login),
+        "logout" => Some(login::logout),
+        "sign" => Some(sign::exec),
         "signers" => Some(signers::exec),
         "verify" => Some(verify::exec),
         _ => None,
     }
 }
 
-/// What runs a command of upstream's: `upstream` itself, or what goes on where that ends.
-pub fn beyond(name: &str, upstream: Exec) -> Exec {
-    match name {
-        "config" => config::config,
-        "login" => login::login,
-        "logout" => login::logout,
-        _ => upstream,
+/// Asks a question that only "yes" answers, about what is called `doing` where nobody can be asked.
+fn confirm(gctx: &GlobalContext, question: &str, doing: &str, declined: &str) -> CargoResult<()> {
+    let stdin = std::io::stdin();
+    if !(stdin.is_terminal() && std::io::stderr().is_terminal()) {
+        bail!(
+            "there is no terminal to ask whether to {doing}\n\nhelp: add `--yes` to do it without asking"
+        );
+    }
+    write!(gctx.shell().err(), "{question} [yes/no] ")?;
+    gctx.shell().err().flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => bail!("{declined}"),
     }
 }
 

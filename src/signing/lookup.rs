@@ -6,8 +6,8 @@
 //! - not at all where the remembered answer has the key in question. A key that it does not have
 //!   is new, and asked about once;
 //! - again where the remembered answer is older than `signing.max-key-age` and the resolver is at
-//!   work, which goes to the network anyway. So a key that its owner deleted is found out, and a
-//!   locked build asks nobody. The host is told what it answered then, and need not say it again;
+//!   work, which goes to the network anyway: also about what it keeps of `Cargo.lock`. So a key that its
+//!   owner deleted is found out, and a locked build asks nobody. The host is told what it answered then, and need not say it again;
 //! - never of a host that did not answer in this command.
 //!
 //! Where an identity that is known, by these answers or by a signers file, shows a key that is not, its
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::account::{self, AccountAnswer, Standing};
+use consign_identity::account::{self, AccountAnswer, AccountNumber, OtherAccount, Standing};
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
 use consign_identity::forge::Forge;
 use consign_identity::provider::{Location, Provider, Question, When};
@@ -58,11 +58,17 @@ const AT_A_TIME: usize = 16;
 pub(super) enum Freshness {
     /// It will: this is no new resolution.
     AsStored,
-    /// It will if it is not older than `signing.max-key-age`.
+    /// It will if it is not older than `signing.max-key-age`: this is newly chosen.
     Resolving,
+    /// The same, of what `Cargo.lock` names, and keeps while the rest is resolved anew.
+    Kept,
     /// It will not: everybody is asked again.
     Anew,
 }
+
+/// What an identity is known to have signed in this command: with which keys, and as which account.
+pub(super) type SignedBy<'a> =
+    &'a dyn Fn(&Identity) -> CargoResult<Vec<(PublicKey, AccountNumber)>>;
 
 /// What providers answered, in this command and before it.
 #[derive(Debug, Default)]
@@ -89,12 +95,13 @@ struct Silence {
 
 impl Answers {
     /// Makes sure that [`key`](Self::key) has an answer for each of `wanted`, if there is one to be
-    /// had.
+    /// had. `signed_by` is asked where an account shows a new key.
     pub(super) fn fetch(
         &self,
         gctx: &GlobalContext,
         wanted: &[(Identity, PublicKey)],
         freshness: Freshness,
+        signed_by: SignedBy<'_>,
     ) -> CargoResult<()> {
         let policy = gctx.signing.policy(gctx)?;
         let mut keys: BTreeMap<&Identity, Vec<PublicKey>> = BTreeMap::new();
@@ -111,7 +118,7 @@ impl Answers {
         }
         let mut asking = Asking::new(gctx, policy, keys, freshness, state)?;
         asking.ask()?;
-        asking.ask_for_numbers()?;
+        asking.ask_for_numbers(signed_by)?;
         asking.say_what_is_old()
     }
 
@@ -133,12 +140,20 @@ impl Answers {
         Ok(())
     }
 
+    /// Whether the account of `identity` is perhaps another than it was.
+    pub(super) fn is_doubted(&self, identity: &Identity) -> bool {
+        let state = lock(&self.0);
+        let known = state.known.get(identity);
+        known.is_some_and(|known| known.doubt.is_some())
+    }
+
     /// What was answered about an account; `None` where nobody was asked, or its provider has no numbers.
     pub(super) fn account(&self, identity: &Identity) -> Option<AccountAnswer> {
         lock(&self.0).accounts.get(identity).cloned()
     }
 
-    /// Whether what `identity` last answered, in whatever command, was without this key.
+    /// Whether what `identity` last answered, in whatever command, was without this key, or its answer is
+    /// at hand and kept nowhere else: in a folder.
     pub(super) fn lacks(
         &self,
         gctx: &GlobalContext,
@@ -154,7 +169,7 @@ impl Answers {
         Ok(state
             .known
             .get(identity)
-            .is_some_and(|known| known.lacks(key)))
+            .is_some_and(|known| known.is_at_hand() || known.lacks(key)))
     }
 
     /// Whether `identity` publishes the key that signed, and whether it counts, by what was
@@ -190,8 +205,14 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
     };
     let known = gctx.signing.serving(gctx)?.account(identity);
     let known = known.unwrap_or_default();
+    let number = numbers::recorded(gctx, provider, identity.user())?;
+    // What is remembered is what the account of that number answered.
+    let is_of_another = matches!((known.number, number), (Some(one), Some(other)) if one != other);
     let place = |question: Question| {
-        let recorded = memory::recall(gctx, question.location());
+        let recorded = match is_of_another {
+            true => None,
+            false => memory::recall(gctx, question.location()),
+        };
         Place {
             question,
             remembered: recorded.clone(),
@@ -204,10 +225,7 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
         Ok(questions) => Known {
             places: Ok(questions.into_iter().map(place).collect()),
             // What people have looked at goes before what was answered here.
-            number: match known.number {
-                Some(number) => Some(number),
-                None => numbers::recorded(gctx, provider, identity.user())?,
-            },
+            number: known.number.or(number),
             keys: known.keys,
             doubt: None,
         },
@@ -421,7 +439,7 @@ impl<'a> Asking<'a> {
 
     /// Finds out whether the identities that show a new key are still who they were, and remembers
     /// what was answered of their keys where they are.
-    fn ask_for_numbers(&mut self) -> CargoResult<()> {
+    fn ask_for_numbers(&mut self, signed_by: SignedBy<'_>) -> CargoResult<()> {
         let gctx = self.gctx;
         let shows_a_new_key = |identity: &&'a Identity| {
             let known = self.state.known.get(*identity);
@@ -447,8 +465,24 @@ impl<'a> Asking<'a> {
                 continue;
             };
             // What an entry claims is compared when it is checked.
-            let standing = account::judge(known.number, None, Some(&answer));
-            if let Standing::Unrecorded(Some(number)) = standing {
+            let standing = match account::judge(known.number, None, Some(&answer)) {
+                // Nothing is recorded, but what was signed by a key that is says whose the name was.
+                Standing::Unrecorded(Some(found)) => {
+                    match known.signed_as_another(&signed_by(identity)?, found) {
+                        Some(signed) => Standing::Other(OtherAccount::Signed { signed, found }),
+                        None => Standing::Unrecorded(Some(found)),
+                    }
+                }
+                other => other,
+            };
+            let number = match standing {
+                Standing::Same => known.number,
+                Standing::Unrecorded(number) => number,
+                _ => None,
+            };
+            if let Some(number) = number
+                && numbers::recorded(gctx, provider, identity.user())? != Some(number)
+            {
                 if let Err(error) = numbers::record(gctx, provider, identity.user(), number) {
                     gctx.shell().warn(format!("{error:#}"))?;
                 }
@@ -540,7 +574,10 @@ impl<'a> Asking<'a> {
     fn is_old(&self, asked: u64) -> bool {
         match self.freshness {
             Freshness::AsStored => false,
-            Freshness::Resolving => self.age(asked) > self.max_age,
+            // A clock that was wrong may have made it later than now, and so new for ever.
+            Freshness::Resolving | Freshness::Kept => {
+                asked > self.now || self.age(asked) > self.max_age
+            }
             Freshness::Anew => true,
         }
     }

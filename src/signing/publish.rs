@@ -8,26 +8,29 @@
 //! refuses a version that is signed by somebody else, or not at all: the one who can put that right is told
 //! first.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::task::Poll;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
 use consign_policy::foresight::Signed;
-use consign_statement::{Locator, Release, SignedFields, index, publish};
+use consign_statement::{Claim, Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
 use semver::Version;
 use serde::Serialize;
 
 use super::archive::{digest, tree_of};
+use super::carried::summary_of;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
 use super::signers::registry_argument;
-use crate::core::SourceId;
+use super::verify::cache_name;
 use crate::core::dependency::Dependency;
+use crate::core::{PackageId, SourceId};
 use crate::sources::SourceConfigMap;
 use crate::sources::source::{QueryKind, Source as _};
 use crate::util::cache_lock::CacheLockMode;
@@ -47,9 +50,28 @@ pub struct SignedRequest {
 pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
     gctx.signing.publishes();
     match keys::signer(gctx, Some(&registry_id(registry)?))? {
-        Some(_) => Ok(()),
+        Some(signer) => {
+            gctx.signing.signing_time(gctx, &signer)?;
+            say_if_unpublished(gctx, &signer)
+        }
         None => may_be_unsigned(gctx, dry_run),
     }
+}
+
+/// Warns where the key was not published since it was made, or deleted to be replaced.
+fn say_if_unpublished(gctx: &GlobalContext, signer: &Signer) -> CargoResult<()> {
+    let public = consign_statement::Signer::public_key(&signer.key);
+    for of in keys::unfinished(gctx)? {
+        if of.identity == signer.identity && of.key.public_key() == public {
+            gctx.shell().warn(format!(
+                "the key {} is still to be published: until it is, what it signs is refused\n\
+                 help: `cargo key publish {}`",
+                of.describe(gctx)?,
+                of.name(gctx)?
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs `request` and `archive` for `registry`, where there is a key to sign with.
@@ -73,10 +95,52 @@ pub fn sign(
         .status("Signing", format!("{package} as {who}"))?;
     let fields = signed(gctx, registry, &request, archive, &signer)
         .with_context(|| format!("failed to sign `{package}`"))?;
+    if !gctx.signing.invocation().dry_run {
+        gctx.signing
+            .note_sent(&request.name, &request.vers, &fields);
+    }
     Ok(SignedRequest {
         request,
         fields: Some(fields),
     })
+}
+
+/// Says of the packages `published`, which the index of `registry` has now, whether it has the signature
+/// that was sent.
+pub fn served(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    published: &BTreeSet<PackageId>,
+) -> CargoResult<()> {
+    let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
+    let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
+    source.set_quiet(true);
+    for id in published {
+        let (name, version) = (id.name(), id.version());
+        let Some(sent) = gctx.signing.sent(&name, &version.to_string()) else {
+            continue;
+        };
+        let there = PackageId::new(name, version.clone(), registry);
+        // It is published: whatever cannot be read now is no reason to fail.
+        let Ok(Some(summary)) = summary_of(&mut *source, there) else {
+            continue;
+        };
+        let entry = summary.signed();
+        let package = format!("{name} v{version}");
+        let registry = registry.to_string();
+        match entry.map(|entry| entry.claim()) {
+            Some(Ok(Claim::Signed(fields))) if *fields == sent => {}
+            None | Some(Ok(Claim::Unsigned)) => {
+                gctx.shell()
+                    .note(report::keeps_no_signature(&package, &registry))?;
+            }
+            Some(_) => {
+                gctx.shell()
+                    .warn(report::serves_another_signature(&package, &registry))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that those who use the package will not refuse what is about to be published, by what they
@@ -114,7 +178,11 @@ fn signed_before(gctx: &GlobalContext, registry: SourceId, name: &str) -> CargoR
     // The registry itself, and nothing that stands in for it here.
     let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
     source.set_quiet(true);
-    source.invalidate_cache();
+    // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
+    // requests that stock cargo makes.
+    if !is_kept(gctx, source.replaced_source_id(), name) {
+        return Ok(Signed::default());
+    }
     let any = Dependency::parse(name, None, registry)?;
     loop {
         let mut signed = Signed::default();
@@ -132,6 +200,15 @@ fn signed_before(gctx: &GlobalContext, registry: SourceId, name: &str) -> CargoR
             Poll::Pending => source.block_until_ready()?,
         }
     }
+}
+
+/// Whether the cache of the index, which is up to date, has the package. That of a registry in git is a
+/// repository, which can be asked without a request.
+fn is_kept(gctx: &GlobalContext, source: SourceId, name: &str) -> bool {
+    let kept = gctx.registry_index_path().join(cache_name(source));
+    let path = make_dep_path(&name.to_lowercase(), false);
+    let kept = kept.join(".cache").join(path);
+    !source.is_sparse() || kept.into_path_unlocked().exists()
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
@@ -169,7 +246,7 @@ fn signed(
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
-    let time = gctx.signing.signing_time(gctx)?;
+    let time = gctx.signing.signing_time(gctx, signer)?;
     let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
@@ -178,17 +255,52 @@ fn signed(
     Ok(fields)
 }
 
-/// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
+/// The variable that says when something is made, for builds that must come out the same; Unix seconds.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Now, or what [`EPOCH`] says, where that has been.
 pub(super) fn time(gctx: &GlobalContext) -> CargoResult<u64> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    match gctx.get_env_os(VARIABLE) {
-        Some(_) => {
-            let text = gctx.get_env(VARIABLE)?;
-            text.parse()
-                .with_context(|| format!("`{VARIABLE}` is not a number of seconds: `{text}`"))
-        }
-        None => unix_now(),
+    let now = unix_now()?;
+    if gctx.get_env_os(EPOCH).is_none() {
+        return Ok(now);
     }
+    let text = gctx.get_env(EPOCH)?;
+    let time = text
+        .parse()
+        .with_context(|| format!("`{EPOCH}` is not a number of seconds: `{text}`"))?;
+    if time > now {
+        bail!(
+            "`{EPOCH}` is in the future: {time}, where this machine's clock is at {now}\n\n\
+             help: set it to a time that has been, or unset it"
+        );
+    }
+    Ok(time)
+}
+
+/// An error where everybody would refuse what `signer` signs at `time`: who reads it goes by that time, and
+/// not by when it was published.
+pub(super) fn may_sign_at(gctx: &GlobalContext, signer: &Signer, time: u64) -> CargoResult<()> {
+    // An SSH key does not say when it was made.
+    let Some(key) = &signer.published else {
+        return Ok(());
+    };
+    let Err(fault) = key.check(time, time) else {
+        return Ok(());
+    };
+    let (fingerprint, created) = (&key.fingerprint, key.created);
+    let help = match gctx.get_env_os(EPOCH) {
+        Some(_) => {
+            format!("unset `{EPOCH}`, or set it to {created}, when the key was made, or later")
+        }
+        None => "set the clock of this machine right".to_owned(),
+    };
+    let from = match gctx.get_env_os(EPOCH) {
+        Some(_) => format!("which `{EPOCH}` sets"),
+        None => "by the clock of this machine".to_owned(),
+    };
+    bail!(
+        "nobody could verify what the key {fingerprint} signs at {time}, {from}: {fault}\n\nhelp: {help}"
+    )
 }
 
 pub(super) fn statement_request(request: &NewCrate) -> publish::Request<'_> {

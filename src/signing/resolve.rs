@@ -14,7 +14,9 @@
 //! those that carry nothing are no candidates from then on.
 //!
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
-//! in which nothing is to be done checks no signature.
+//! in which nothing is to be done checks no signature. But where the resolver chose something new, or was
+//! run to look for it (`cargo update`), what stays is looked at as well ([`kept`]): its signers are asked
+//! again where they were not for long, so that a project with a lockfile hears of a revocation, too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +39,8 @@ use crate::sources::IndexSummary;
 use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
 
+mod before;
+mod kept;
 mod updates;
 
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
@@ -221,13 +225,14 @@ pub fn settle<'gctx>(
         if gctx.signing.only_looks() {
             return Ok(resolved);
         }
-        if accept(gctx, registry, &fresh)? && none_is_refused {
+        if accept(gctx, registry, previous, &resolved, &fresh)? && none_is_refused {
             hold_to(gctx, &unknown)?;
             accept_at_a_glance(gctx, &at_a_glance_only)?;
             accept_git(gctx, &resolved)?;
+            let kept = kept::accept(gctx, previous, &resolved)?;
             say_what_was_missed(gctx, &resolved)?;
             updates::say(gctx, previous, registry, &fresh)?;
-            record(gctx, &fresh)?;
+            record(gctx, &[fresh, kept].concat())?;
             return Ok(resolved);
         }
     }
@@ -327,6 +332,8 @@ pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -
 fn accept(
     gctx: &GlobalContext,
     registry: &mut PackageRegistry<'_>,
+    previous: Option<&Resolve>,
+    resolved: &Resolve,
     fresh: &[(PackageId, SharedEntry)],
 ) -> CargoResult<bool> {
     check_all(gctx, fresh, Freshness::Resolving)?;
@@ -353,8 +360,14 @@ fn accept(
         match Verdict::of(finding, &rules.levels(), Choice::Free) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => say(gctx, *id, finding)?,
-            Verdict::PassOver => passed_over.push((*id, finding, rules)),
+            Verdict::PassOver => passed_over.push((*id, finding.clone(), rules)),
             Verdict::Refuse => return Err(refused(gctx, *id, finding, &rules)),
+        }
+    }
+    if let Some(previous) = previous {
+        for (id, finding) in before::unlike(gctx, previous, registry, resolved)? {
+            let rules = gctx.signing.rules(gctx, id.source_id())?;
+            passed_over.push((id, finding, rules));
         }
     }
     for (id, finding, rules) in &passed_over {

@@ -59,7 +59,7 @@ impl Signed {
         };
         match signer {
             None => match expected.without_signature(version) {
-                Without::Lost { since } => of(&since),
+                Without::Lost { since } => since.as_ref().and_then(of),
                 Without::Exempt | Without::NeverSigned => None,
             },
             Some(signer) => match expected.who(signer, version) {
@@ -100,6 +100,8 @@ mod tests {
             (ann, "1.5.1", None, Some("1.0.0")),
             (ann, "1.0.1", None, Some("1.0.0")),
             ("1.5.0 ann", "1.4.9", None, None),
+            // A line between signed ones is newer than the first.
+            (ann, "2.0.0", None, Some("1.0.0")),
             // One that is older than the first signed one was never promised.
             ("2.0.0 ann", "1.9.0", None, None),
         ] {

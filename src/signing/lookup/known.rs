@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use consign_identity::account::{self, AccountNumber, Standing};
 use consign_identity::answer::{Answer, Cached, NoAnswer};
 use consign_identity::openpgp::Worth;
-use consign_identity::provider::{Question, When};
+use consign_identity::provider::{Location, Question, When};
 use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
 use consign_statement::{PublicKey, SignedFields};
 
@@ -98,6 +98,25 @@ impl Known {
         is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
     }
 
+    /// The number of another account than `found`, as which a key signed that is recorded. `signed` is what
+    /// is known to be signed, with its keys.
+    pub(super) fn signed_as_another(
+        &self,
+        signed: &[(PublicKey, AccountNumber)],
+        found: AccountNumber,
+    ) -> Option<AccountNumber> {
+        let places = self.places.as_deref().unwrap_or_default();
+        let recorded = places.iter().filter_map(|place| place.recorded.clone());
+        let recorded: Vec<Answer> = recorded.map(Cached::into_answer).collect();
+        let is_recorded = |key: &PublicKey| {
+            self.keys.contains(key) || recorded.iter().any(|known| known.find(key).is_some())
+        };
+        let mut others = signed
+            .iter()
+            .filter(|(key, number)| *number != found && is_recorded(key));
+        others.next().map(|(_, number)| *number)
+    }
+
     /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
     /// remembered answer that it will not do any more.
     pub(super) fn next(
@@ -180,6 +199,13 @@ impl Known {
             Some(_) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
             None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
         }
+    }
+
+    /// Whether it can be asked without a network, and so is every time.
+    pub(super) fn is_at_hand(&self) -> bool {
+        let places = self.places.as_deref().unwrap_or_default();
+        let mut locations = places.iter().map(|place| place.question.location());
+        locations.any(|location| matches!(location, Location::File(_)))
     }
 
     /// What is not confirmed of it, of what was asked in this command.

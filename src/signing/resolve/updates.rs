@@ -64,7 +64,7 @@ pub(super) fn say(
 }
 
 /// What was chosen before in the place of `id`: in the same line, or else the newest.
-fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
+pub(super) fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
     let same = |other: &PackageId| other.name() == id.name() && other.source_id() == id.source_id();
     let others = previous.iter().filter(same);
     others.max_by_key(|other| {
@@ -74,7 +74,10 @@ fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
 }
 
 /// The entry of exactly `id`, from the registry that has it.
-fn entry_of(registry: &mut PackageRegistry<'_>, id: PackageId) -> CargoResult<Option<SharedEntry>> {
+pub(super) fn entry_of(
+    registry: &mut PackageRegistry<'_>,
+    id: PackageId,
+) -> CargoResult<Option<SharedEntry>> {
     let requirement = format!("={}", id.version());
     let dep = Dependency::parse(id.name(), Some(&requirement), id.source_id())?;
     loop {
