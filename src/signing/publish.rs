@@ -8,9 +8,7 @@
 //! refuses a version that is signed by somebody else, or not at all: the one who can put that right is told
 //! first.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::task::Poll;
 
 use anyhow::Context as _;
 use consign_identity::Identity;
@@ -25,9 +23,9 @@ use super::archive::{digest, tree_of};
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
+use super::sources::{open, versions};
 use crate::core::SourceId;
-use crate::core::dependency::Dependency;
-use crate::sources::source::{QueryKind, Source as _};
+use crate::sources::source::Source as _;
 use crate::sources::{IndexSummary, SourceConfigMap};
 use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
@@ -117,35 +115,25 @@ fn newest_in_line(
 ) -> CargoResult<Option<(Version, Locator)>> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     // The registry itself, and nothing that stands in for it here.
-    let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
-    source.set_quiet(true);
+    let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
     source.invalidate_cache();
-    let any = Dependency::parse(name, None, registry)?;
-    loop {
-        let mut newest: Option<(Version, Option<Locator>)> = None;
-        let asked = source.query(&any, QueryKind::RejectedVersions, &mut |found| {
-            // What was yanked nobody comes to use, and may have been yanked for its signer.
-            if matches!(found, IndexSummary::Yanked(_)) {
-                return;
-            }
-            let found = found.as_summary();
-            let is_newer = newest
-                .as_ref()
-                .is_none_or(|(newest, _)| found.version() > newest);
-            if Line::of(found.version()) == Line::of(version) && is_newer {
-                let fields = found.signed().and_then(|entry| entry.fields());
-                let locator = fields.map(|fields| fields.locator.clone());
-                newest = Some((found.version().clone(), locator));
-            }
-        });
-        match asked {
-            Poll::Ready(result) => {
-                result?;
-                return Ok(newest.and_then(|(version, locator)| Some((version, locator?))));
-            }
-            Poll::Pending => source.block_until_ready()?,
+    let mut newest: Option<(Version, Option<Locator>)> = None;
+    for found in versions(&mut *source, name.into(), registry)? {
+        // What was yanked nobody comes to use, and may have been yanked for its signer.
+        if matches!(found, IndexSummary::Yanked(_)) {
+            continue;
+        }
+        let found = found.as_summary();
+        let is_newer = newest
+            .as_ref()
+            .is_none_or(|(newest, _)| found.version() > newest);
+        if Line::of(found.version()) == Line::of(version) && is_newer {
+            let fields = found.signed().and_then(|entry| entry.fields());
+            let locator = fields.map(|fields| fields.locator.clone());
+            newest = Some((found.version().clone(), locator));
         }
     }
+    Ok(newest.and_then(|(version, locator)| Some((version, locator?))))
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {
