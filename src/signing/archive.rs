@@ -26,8 +26,8 @@ use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_fo
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::report;
+use super::sources::OpenSource;
 use crate::core::PackageId;
-use crate::sources::source::Source;
 use crate::{CargoResult, GlobalContext};
 
 /// An archive that may be unpacked.
@@ -47,7 +47,7 @@ impl<'a> CheckedArchive<'a> {
     /// that this very command made.
     pub fn new(
         gctx: &'a GlobalContext,
-        source: &mut dyn Source,
+        source: OpenSource<'_>,
         id: PackageId,
         file: &'a File,
     ) -> CargoResult<CheckedArchive<'a>> {

@@ -15,7 +15,6 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::task::Poll;
 
 use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
@@ -27,11 +26,12 @@ use super::context::{lock, registry_id};
 use super::entry::{Entry, SharedEntry};
 use super::report;
 use super::resolve::is_from_registry;
+use super::sources::{OpenSource, download, exactly, within};
 use crate::core::dependency::DepKind;
 use crate::core::package::PackageSet;
-use crate::core::{Dependency, Package, PackageId, SourceId, Summary};
-use crate::sources::SourceConfigMap;
-use crate::sources::source::{QueryKind, Source, SourceMap};
+use crate::core::{Package, PackageId, Summary};
+use crate::sources::source::Source;
+use crate::util::cache_lock::CacheLockMode;
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
 
@@ -141,10 +141,7 @@ pub(super) fn look_at(
             .chosen(id)
             .is_none_or(|entry| says_nothing(&entry))
         {
-            let mut sources = set.sources_mut();
-            if let Some(source) = sources.get_mut(id.source_id()) {
-                of_unpacked(gctx, source, package)?;
-            }
+            of_unpacked(gctx, set, package)?;
         }
         Ok(())
     })
@@ -171,22 +168,7 @@ fn each(
         return Ok(());
     }
     let _until_dropped = While::new(gctx, doing);
-    let mut seen = Vec::new();
-    let mut downloads = set.enable_download()?;
-    for id in ids {
-        match downloads.start(*id) {
-            Ok(Some(package)) => seen.push(package),
-            Ok(None) => {}
-            Err(error) => not_yet(error)?,
-        }
-    }
-    while downloads.remaining() > 0 {
-        match downloads.wait() {
-            Ok(package) => seen.push(package),
-            Err(error) => not_yet(error)?,
-        }
-    }
-    drop(downloads);
+    let seen = download(set, ids, not_yet)?;
     seen.into_iter().try_for_each(&mut unpacked)
 }
 
@@ -212,24 +194,6 @@ impl Drop for While<'_> {
     fn drop(&mut self) {
         *lock(&self.0.signing.carried.doing) = Doing::Unpack;
     }
-}
-
-/// The packages `ids`, from sources of their own: those of the resolver are not to be had.
-pub(super) fn packages<'gctx>(
-    gctx: &'gctx GlobalContext,
-    ids: &[PackageId],
-) -> CargoResult<PackageSet<'gctx>> {
-    let config = SourceConfigMap::new(gctx)?;
-    let mut sources = SourceMap::new();
-    let all: HashSet<SourceId> = ids.iter().map(|id| id.source_id()).collect();
-    for id in all {
-        let mut source = config.load(id, &HashSet::new())?;
-        gctx.signing.note_source(&*source);
-        source.set_quiet(true);
-        source.block_until_ready()?;
-        sources.insert(source);
-    }
-    PackageSet::new(ids, sources, gctx)
 }
 
 /// The same package in the archive that `file` is, as cargo knows it: by this `summary`, under the name of
@@ -284,29 +248,54 @@ fn is_of(gctx: &GlobalContext, carrier: &Carrier, summary: &Summary) -> CargoRes
 /// among the files, which anybody could have changed. In a vendored folder there is no archive.
 pub(super) fn of_unpacked(
     gctx: &GlobalContext,
-    source: &mut dyn Source,
+    set: &PackageSet<'_>,
     package: &Package,
 ) -> CargoResult<Option<SharedEntry>> {
     let id = package.package_id();
-    let version = id.version().to_string();
-    let archive = archives(gctx, source, package)
-        .into_iter()
-        .find_map(|path| File::open(path).ok());
-    let found = archive.and_then(|archive| {
-        let archive = BufReader::new(archive);
-        carrier::in_crate(archive, &id.name(), &version)
+    // Without the network, a registry looks into the cache to say which versions there are.
+    let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
+    let asked = within(set, id.source_id(), |source| {
+        in_cache(gctx, source, package)
     });
-    let entry = match found {
+    let Some(asked) = asked else {
+        return Ok(None);
+    };
+    let entry = match asked? {
+        Some((summary, found)) => of_archive(gctx, &summary, found)?,
         None => None,
-        Some(found) => match summary_of(source, id)? {
-            Some(summary) => of_archive(gctx, &summary, found)?,
-            None => None,
-        },
     };
     if entry.is_none() {
         gctx.signing.carried.note_unsigned(id);
     }
     Ok(entry)
+}
+
+/// What is in the carrier's place in the archive from which a package was unpacked, and what `source` says
+/// of the package.
+fn in_cache(
+    gctx: &GlobalContext,
+    source: OpenSource<'_>,
+    package: &Package,
+) -> CargoResult<Option<(Summary, Result<Vec<u8>, InvalidCarrier>)>> {
+    let id = package.package_id();
+    let archive = archives(gctx, source, package)
+        .into_iter()
+        .find_map(|path| File::open(path).ok());
+    let found = archive.and_then(|archive| {
+        let archive = BufReader::new(archive);
+        carrier::in_crate(archive, &id.name(), &id.version().to_string())
+    });
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let summary = summary_of(source, id)?;
+    Ok(summary.map(|summary| (summary, found)))
+}
+
+/// The summary of exactly `id`, from the source that carries it and as the source tells it.
+pub(super) fn summary_of(source: OpenSource<'_>, id: PackageId) -> CargoResult<Option<Summary>> {
+    let id = id.with_source_id(source.source_id());
+    exactly(source, id)
 }
 
 /// Where the archive may be from which a package in the cache was unpacked.
@@ -335,27 +324,6 @@ pub(super) fn in_folder(folder: &Path) -> Option<Result<Vec<u8>, InvalidCarrier>
     let read =
         File::open(path).and_then(|file| file.take(carrier::MAX_SIZE + 1).read_to_end(&mut bytes));
     Some(read.map(|_| bytes).map_err(unreadable))
-}
-
-/// The summary of exactly `id`, from the source that carries it and as the source tells it.
-pub(super) fn summary_of(source: &mut dyn Source, id: PackageId) -> CargoResult<Option<Summary>> {
-    let requirement = format!("={}", id.version());
-    let dep = Dependency::parse(id.name(), Some(&requirement), source.source_id())?;
-    loop {
-        let mut summary = None;
-        // All of them, also what is yanked or not downloaded: a lockfile may name it.
-        let asked = source.query(&dep, QueryKind::RejectedVersions, &mut |found| {
-            let found = found.as_summary();
-            // A requirement says nothing of build metadata.
-            if found.version() == id.version() && found.name() == id.name() {
-                summary = Some(found.clone());
-            }
-        });
-        match asked {
-            Poll::Ready(result) => return result.map(|()| summary),
-            Poll::Pending => source.block_until_ready()?,
-        }
-    }
 }
 
 impl super::Signing {

@@ -114,13 +114,7 @@ fn known(bcx: &BuildContext<'_, '_>, package: &Package) -> CargoResult<Option<Sh
     match signing.chosen(id) {
         Some(entry) if !says_nothing(&entry) => Ok(Some(entry)),
         _ if signing.carried.is_unsigned(id) => Ok(None),
-        _ => {
-            let mut sources = bcx.packages.sources_mut();
-            match sources.get_mut(id.source_id()) {
-                Some(source) => of_unpacked(bcx.gctx, source, package),
-                None => Ok(None),
-            }
-        }
+        _ => of_unpacked(bcx.gctx, &bcx.packages, package),
     }
 }
 

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use consign_policy::{Choice, Finding, Verdict};
 
-use super::carried::{look_at, may_carry, packages, says_nothing};
+use super::carried::{look_at, may_carry, says_nothing};
 use super::check::{check_all, rule, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::{Freshness, Unconfirmed};
 use super::report;
 use super::resolve::is_from_registry;
 use super::signers::Rules;
+use super::sources::packages;
 use crate::core::resolver::{CliFeatures, HasDevUnits};
 use crate::core::{PackageId, Workspace};
 use crate::{CargoResult, GlobalContext, ops};

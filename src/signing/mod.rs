@@ -34,7 +34,7 @@
 //! out already is signed by [`released`].
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
-//! asks providers and remembers their answers; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
+//! asks providers and remembers their answers; [`sources`], which asks cargo's; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
 //! user's own; [`signers`], the files that say who may sign what; and [`report`], which words what the user is told. The rules themselves are not here
 //! but in `crates/`: what is signed in `consign-statement`, whose keys are whose in
 //! `consign-identity`, the form of a signers file in `consign-signers`, what follows from it in `consign-policy`.
@@ -67,6 +67,7 @@ mod report;
 mod resolve;
 mod seen;
 pub mod signers;
+mod sources;
 mod unpacked;
 mod vendored;
 pub mod verify;

@@ -8,9 +8,8 @@
 //! refuses a version that is signed by somebody else, or not at all: the one who can put that right is told
 //! first.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::task::Poll;
 
 use anyhow::{Context as _, bail};
 use cargo_util::registry::make_dep_path;
@@ -28,11 +27,11 @@ use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
 use super::signers::registry_argument;
+use super::sources::{open, versions};
 use super::verify::cache_name;
-use crate::core::dependency::Dependency;
 use crate::core::{PackageId, SourceId};
 use crate::sources::SourceConfigMap;
-use crate::sources::source::{QueryKind, Source as _};
+use crate::sources::source::Source as _;
 use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
 
@@ -113,8 +112,7 @@ pub fn served(
     published: &BTreeSet<PackageId>,
 ) -> CargoResult<()> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
-    let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
-    source.set_quiet(true);
+    let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
     for id in published {
         let (name, version) = (id.name(), id.version());
         let Some(sent) = gctx.signing.sent(&name, &version.to_string()) else {
@@ -176,30 +174,23 @@ fn consumers_go_along(
 fn signed_before(gctx: &GlobalContext, registry: SourceId, name: &str) -> CargoResult<Signed> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     // The registry itself, and nothing that stands in for it here.
-    let mut source = SourceConfigMap::empty(gctx)?.load(registry, &HashSet::new())?;
-    source.set_quiet(true);
+    let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
     // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
     // requests that stock cargo makes.
+    let mut signed = Signed::default();
     if !is_kept(gctx, source.replaced_source_id(), name) {
-        return Ok(Signed::default());
+        return Ok(signed);
     }
-    let any = Dependency::parse(name, None, registry)?;
-    loop {
-        let mut signed = Signed::default();
-        let asked = source.query(&any, QueryKind::RejectedVersions, &mut |found| {
-            let found = found.as_summary();
-            let fields = found.signed().and_then(|entry| entry.fields());
-            let locator = fields.map(|fields| &fields.locator);
-            let signer = locator.map(|it| Identity::new(it.provider(), it.user()));
-            if let Some(Ok(signer)) = signer {
-                signed.add(found.version().clone(), signer);
-            }
-        });
-        match asked {
-            Poll::Ready(result) => return result.map(|()| signed),
-            Poll::Pending => source.block_until_ready()?,
+    for found in versions(&mut *source, name.into(), registry)? {
+        let found = found.as_summary();
+        let fields = found.signed().and_then(|entry| entry.fields());
+        let locator = fields.map(|fields| &fields.locator);
+        let signer = locator.map(|it| Identity::new(it.provider(), it.user()));
+        if let Some(Ok(signer)) = signer {
+            signed.add(found.version().clone(), signer);
         }
     }
+    Ok(signed)
 }
 
 /// Whether the cache of the index, which is up to date, has the package. That of a registry in git is a

@@ -20,21 +20,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::Poll;
 
 use consign_policy::{Choice, Finding, Level, Verdict, ended};
 use consign_signers::Line;
 use consign_statement::Claim;
 
 use super::archive::say_downloaded;
-use super::carried::{check_archives, look_at, matters, may_carry, packages, says_nothing};
+use super::carried::{check_archives, look_at, matters, may_carry, says_nothing};
 use super::check::{check, check_all, demand, record, refused, rule, say, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
 use super::signers::Rules;
-use crate::core::registry::{PackageRegistry, Registry as _};
-use crate::core::{Dependency, PackageId, Resolve, Summary};
+use super::sources::{packages, versions};
+use crate::core::registry::PackageRegistry;
+use crate::core::{PackageId, Resolve, Summary};
 use crate::sources::IndexSummary;
 use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
@@ -308,13 +308,7 @@ pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -
         if let Some(entry) = summary.signed()
             && let Finding::EndedKey { .. } = check(gctx, id, entry)?
         {
-            let all = Dependency::parse(id.name(), None, id.source_id())?;
-            let versions = loop {
-                match source.query_vec(&all, QueryKind::RejectedVersions) {
-                    Poll::Ready(versions) => break versions?,
-                    Poll::Pending => source.block_until_ready()?,
-                }
-            };
+            let versions = versions(source, id.name(), id.source_id())?;
             if is_not_new(gctx, id, entry, versions)? {
                 gctx.signing.choose(id, entry);
             }
@@ -344,13 +338,7 @@ fn accept(
             continue;
         };
         if let Finding::EndedKey { .. } = finding {
-            let all = Dependency::parse(id.name(), None, id.source_id())?;
-            let versions = loop {
-                match registry.query_vec(&all, QueryKind::RejectedVersions) {
-                    Poll::Ready(versions) => break versions?,
-                    Poll::Pending => registry.block_until_ready()?,
-                }
-            };
+            let versions = versions(registry, id.name(), id.source_id())?;
             if is_not_new(gctx, *id, entry, versions)? {
                 say(gctx, *id, finding)?;
                 continue;

@@ -24,10 +24,10 @@ use consign_statement::{Digest, SignatureValid};
 use super::entry::Entry;
 use super::files::Files;
 use super::report;
+use super::sources::unpack;
 use crate::CargoResult;
 use crate::core::compiler::BuildContext;
 use crate::core::{Package, PackageId};
-use crate::sources::source::MaybePackage;
 use crate::util::cache_lock::CacheLockMode;
 
 /// What rustup and cargo look for in the folder where they run, and in those above it.
@@ -91,14 +91,11 @@ pub(super) fn ensure_as_signed(
         .gctx
         .acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     fs::remove_dir_all(root).with_context(|| format!("failed to remove `{}`", root.display()))?;
-    let mut sources = bcx.packages.sources_mut();
-    let source = sources
-        .get_mut(id.source_id())
-        .with_context(|| format!("there is no source for `{id}`"))?;
+    let is_unpacked = unpack(&bcx.packages, id)?;
     // Its archive was in the cache when it was unpacked; without it the next command downloads it.
-    let MaybePackage::Ready(_) = source.download(id)? else {
+    if !is_unpacked.with_context(|| format!("there is no source for `{id}`"))? {
         bail!(report::run_again(id, &found.names(), root));
-    };
+    }
     let signed = Files::read(root, left_out)?;
     if !signed.are(signature.tree(), carrier) {
         bail!(report::other_files(id, &signed.names(), root));

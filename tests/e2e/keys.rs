@@ -295,7 +295,7 @@ fn commands_name_a_key_by_its_fingerprint_where_there_are_others_beside_it() {
               add it to the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it
              Revoked signing key [FINGERPRINT] of corp:mona
         warning: until the key is replaced or deleted where it is published, what it signed is accepted
-        help: put it in the place of itself among the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it, now revoked
+        help: put it in the place of the old one among the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it, now revoked
         note: a build that sees that it is gone refuses everything that it signed: publish that again with another key
               builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`
               a new key is made with `cargo key new --sign-as corp:mona`

@@ -99,11 +99,11 @@ impl ByHand {
         match (self, is_only_one) {
             (ByHand::Page { .. }, _) | (_, true) => self.publish("it again", true),
             (ByHand::Address { url, .. }, false) => {
-                format!("put it in the place of itself among the keys that are found at {url}")
+                format!("put it in the place of the old one among the keys that are found at {url}")
             }
             (ByHand::File(path), false) => {
                 format!(
-                    "put it in the place of itself among the keys in `{}`",
+                    "put it in the place of the old one among the keys in `{}`",
                     path.display()
                 )
             }

@@ -8,10 +8,11 @@ use consign_policy::{Choice, Verdict};
 
 use super::is_from_registry;
 use crate::core::{PackageId, Resolve};
-use crate::signing::carried::{look_at, matters, may_carry, packages, says_nothing};
+use crate::signing::carried::{look_at, matters, may_carry, says_nothing};
 use crate::signing::check::{check_all, refused, say};
 use crate::signing::entry::SharedEntry;
 use crate::signing::lookup::Freshness;
+use crate::signing::sources::packages;
 use crate::{CargoResult, GlobalContext};
 
 /// Accepts what `resolved` has in common with `previous`, which is what `Cargo.lock` names, or says why not.

@@ -1,17 +1,14 @@
 //! What `cargo update` tells of signers: who signs a version that was newly chosen, where that is
 //! somebody else than signed the one before it, or where nobody did.
 
-use std::task::Poll;
-
 use consign_policy::Finding;
 use consign_signers::Line;
 
-use crate::core::dependency::Dependency;
-use crate::core::registry::{PackageRegistry, Registry as _};
+use crate::core::registry::PackageRegistry;
 use crate::core::{PackageId, Resolve};
 use crate::signing::check::check;
 use crate::signing::entry::SharedEntry;
-use crate::sources::source::QueryKind;
+use crate::signing::sources::exactly;
 use crate::{CargoResult, GlobalContext};
 
 /// Prints a line for each of `fresh` whose signer is new. `previous` is what was chosen before.
@@ -33,8 +30,9 @@ pub(super) fn say(
             None => "new".to_owned(),
             Some(before) => {
                 let version = before.version();
-                let entry = entry_of(registry, before)?;
-                let finding = entry.as_ref().map(|entry| check(gctx, before, entry));
+                let summary = exactly(registry, before)?;
+                let entry = summary.as_ref().and_then(|summary| summary.signed());
+                let finding = entry.map(|entry| check(gctx, before, entry));
                 match finding.transpose()?.and_then(Finding::published) {
                     Some(same) if same.signer() == published.signer() => continue,
                     Some(other) => {
@@ -71,26 +69,4 @@ pub(super) fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId
         let is_same_line = Line::of(other.version()) == Line::of(id.version());
         (is_same_line, other.version().clone())
     })
-}
-
-/// The entry of exactly `id`, from the registry that has it.
-pub(super) fn entry_of(
-    registry: &mut PackageRegistry<'_>,
-    id: PackageId,
-) -> CargoResult<Option<SharedEntry>> {
-    let requirement = format!("={}", id.version());
-    let dep = Dependency::parse(id.name(), Some(&requirement), id.source_id())?;
-    loop {
-        let mut entry = None;
-        let asked = registry.query(&dep, QueryKind::RejectedVersions, &mut |found| {
-            let found = found.as_summary();
-            if found.version() == id.version() && found.name() == id.name() {
-                entry = found.signed().cloned();
-            }
-        });
-        match asked {
-            Poll::Ready(result) => return result.map(|()| entry),
-            Poll::Pending => registry.block_until_ready()?,
-        }
-    }
 }

@@ -85,6 +85,29 @@ fn other_files_beside_a_true_carrier_are_refused_where_nothing_is_required() {
     consign.refuses(OTHER_FILES);
 }
 
+/// A signature in the package cannot cover the bytes that it is packed in; nothing of what is behind the
+/// archive is unpacked.
+#[test]
+fn archive_behind_the_one_that_carries_is_not_unpacked() {
+    let scene = with_foo();
+    let registry = &scene.world.registry;
+    let path = registry.crate_path("foo", "1.0.0");
+    let signed = fs::read(&path).unwrap();
+    let mut behind = entries(&signed);
+    for (_, path, content) in &mut behind {
+        if path.ends_with("src/lib.rs") {
+            *content = EVIL.as_bytes().to_vec();
+        }
+    }
+    let both = [signed, packed(&behind)].concat();
+    let cksum = Digest::of(&both).to_string();
+    fs::write(path, both).unwrap();
+    registry.edit_line("foo", "1.0.0", |line| line["cksum"] = cksum.into());
+    let (stock, consign) = scene.run(["run"]);
+    stock.is_unharmed("foo 1.0.0\n");
+    consign.is_unharmed("foo 1.0.0\n");
+}
+
 #[test]
 fn stripped_carrier_is_refused() {
     let scene = with_foo();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::answer::{Again, MAX_BODY, NotAKey};
+use crate::answer::{Again, MAX_BODY};
 use crate::openpgp::KeyState;
 use crate::provider::{Definition, Providers};
 use crate::transport::scripted::Script;
