@@ -5,9 +5,13 @@
 
 mod key;
 mod login;
+mod sign;
 mod signers;
 mod verify;
 
+use std::io::{BufRead as _, IsTerminal as _};
+
+use anyhow::bail;
 use cargo::signing::{Invocation, REQUIRED};
 use cargo::util::command_prelude::{ArgMatches, ArgMatchesExt as _, flag, heading};
 use cargo::{CargoResult, GlobalContext};
@@ -21,7 +25,7 @@ const ALLOW_SIGNER_CHANGE: &str = "allow-signer-change";
 
 /// Upstream's commands, with ours among them.
 pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
-    let ours = [key::cli(), signers::cli(), verify::cli()];
+    let ours = [key::cli(), sign::cli(), signers::cli(), verify::cli()];
     let upstream = upstream
         .into_iter()
         .map(|command| match command.get_name() {
@@ -40,7 +44,11 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
     let mut invocation = Invocation::default();
     if let Some((name, args)) = args.subcommand() {
         invocation.command = name.to_owned();
-        invocation.manifest = args.value_of_path("manifest-path", gctx);
+        let manifest = match name {
+            "install" => "path",
+            _ => "manifest-path",
+        };
+        invocation.manifest = args.value_of_path(manifest, gctx);
         invocation.dry_run = args.flag("dry-run");
         invocation.allow_signer_change = args.flag(ALLOW_SIGNER_CHANGE);
         invocation.shows_signers = match name {
@@ -61,9 +69,28 @@ pub fn exec(name: &str) -> Option<Exec> {
         "key" => Some(key::exec),
         "login" => Some(login::login),
         "logout" => Some(login::logout),
+        "sign" => Some(sign::exec),
         "signers" => Some(signers::exec),
         "verify" => Some(verify::exec),
         _ => None,
+    }
+}
+
+/// Asks a question that only "yes" answers, about what is called `doing` where nobody can be asked.
+fn confirm(gctx: &GlobalContext, question: &str, doing: &str, declined: &str) -> CargoResult<()> {
+    let stdin = std::io::stdin();
+    if !(stdin.is_terminal() && std::io::stderr().is_terminal()) {
+        bail!(
+            "there is no terminal to ask whether to {doing}\n\nhelp: add `--yes` to do it without asking"
+        );
+    }
+    write!(gctx.shell().err(), "{question} [yes/no] ")?;
+    gctx.shell().err().flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => bail!("{declined}"),
     }
 }
 

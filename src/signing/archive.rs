@@ -61,6 +61,9 @@ impl<'a> CheckedArchive<'a> {
         let summary = summary_of(source, id)?;
         let entry = summary.as_ref().and_then(|summary| summary.signed());
         if let Some(entry) = entry.filter(|entry| !says_nothing(entry)) {
+            if gctx.signing.carried.doing() == Doing::Look {
+                bail!(NotYet);
+            }
             let id = gctx
                 .signing
                 .asked_for(source.source_id(), id, signed_for(entry));

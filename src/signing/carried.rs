@@ -19,6 +19,7 @@ use std::sync::Mutex;
 use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
+use semver::Version;
 
 use super::check::without_entry;
 use super::context::{lock, registry_id};
@@ -78,6 +79,16 @@ impl CarriedOnes {
 
     pub(super) fn is_undecided(&self, id: PackageId) -> bool {
         lock(&self.undecided).contains(&id)
+    }
+
+    /// The other versions of the package that the resolver chose, and whose entries say nothing.
+    pub(super) fn unsigned_beside(&self, id: PackageId) -> Vec<Version> {
+        let is_other = |other: &&PackageId| {
+            (other.name(), other.source_id()) == (id.name(), id.source_id()) && **other != id
+        };
+        let undecided = lock(&self.undecided);
+        let beside = undecided.iter().filter(is_other);
+        beside.map(|other| other.version().clone()).collect()
     }
 
     /// `id` was looked at, and there is nothing.

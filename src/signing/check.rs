@@ -199,6 +199,7 @@ pub(super) fn record(
             version: id.version(),
             published,
             number,
+            beside: gctx.signing.carried.unsigned_beside(*id),
         };
         if sighting.is_new(known) {
             sightings.push(sighting);

@@ -4,7 +4,8 @@
 //! wins. For settings that protect the user that is the wrong way round: a project comes from
 //! somewhere else. So the table is read from each place by itself. The user's own places are the
 //! command line, the environment and `$CARGO_HOME/config.toml`, in this order; files of the project
-//! may ask for more, name providers that nobody has defined yet, and nothing else.
+//! may ask for more, name providers that nobody has defined yet, and nothing else. So may an alias, which
+//! could be a project's.
 //!
 //! ```toml
 //! [signing]
@@ -93,13 +94,17 @@ impl Policy {
                 false => project.push(place),
             }
         }
-        let CV::Table(mut cli, _) = gctx.cli_args_as_table()? else {
-            bail!("the `--config` arguments are not a table");
-        };
-        let cli = match cli.remove("signing") {
-            Some(signing) => Place::read(&signing, gctx.cwd())?,
-            None => Place::default(),
-        };
+        let (typed, alias) = gctx.signing.arguments(gctx)?;
+        let cli = arguments(gctx, typed)?.unwrap_or_default();
+        // The alias may be a project's.
+        if let Some(alias) = alias
+            .map(|alias| arguments(gctx, alias))
+            .transpose()?
+            .flatten()
+        {
+            let origin = "an alias".to_owned();
+            project.push(Place { origin, ..alias });
+        }
         let mut user = vec![cli, Place::read_env(gctx)?];
         user.append(&mut home_files);
 
@@ -335,6 +340,16 @@ impl Policy {
         }
         Ok(named)
     }
+}
+
+/// What `--config` arguments say of signing, if they do.
+fn arguments(gctx: &GlobalContext, table: CV) -> CargoResult<Option<Place>> {
+    let CV::Table(mut table, _) = table else {
+        bail!("the `--config` arguments are not a table");
+    };
+    let signing = table.remove("signing");
+    let place = signing.map(|signing| Place::read(&signing, gctx.cwd()));
+    place.transpose()
 }
 
 /// The registry that a context knows by this name.

@@ -13,7 +13,7 @@ use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
 use consign_policy::Finding;
 use consign_statement::vendored::LeftOut;
-use consign_statement::{Digest, PublicKey, RegistryId};
+use consign_statement::{Digest, PublicKey, RegistryId, SignedFields};
 
 use super::archive::tree_of;
 use super::carried::CarriedOnes;
@@ -24,6 +24,7 @@ use super::lookup::Answers;
 use super::signers::{Rules, Serving};
 use crate::core::{PackageId, Shell, SourceId, Summary};
 use crate::sources::source::Source;
+use crate::util::ConfigValue;
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
 
@@ -39,6 +40,8 @@ pub struct Signing {
     cleaned: AtomicBool,
     /// The `--config` arguments.
     command_line: Mutex<Vec<String>>,
+    /// Its `--config` arguments that an alias put there.
+    alias: Mutex<Vec<String>>,
     /// Whether one of them was [`REQUIRED`], whatever came after it.
     flag: AtomicBool,
     /// For a source that stands in for others: which.
@@ -76,6 +79,8 @@ pub struct Signing {
     opened: Mutex<Vec<Arc<SecretKey>>>,
     /// Whether this command publishes, and signs what it packages.
     publishing: AtomicBool,
+    /// The signatures that it sent, by name and version.
+    sent: Mutex<HashMap<(String, String), SignedFields>>,
     /// When what it publishes was signed.
     pub(super) signed_at: OnceLock<u64>,
     /// What is known of packages that may carry their signature.
@@ -120,6 +125,18 @@ impl Signing {
         Ok(())
     }
 
+    /// Remembers the signature that is sent for a version of a package.
+    pub(super) fn note_sent(&self, name: &str, version: &str, fields: &SignedFields) {
+        let of = (name.to_owned(), version.to_owned());
+        lock(&self.sent).insert(of, fields.clone());
+    }
+
+    /// The signature that was sent for a version of a package.
+    pub(super) fn sent(&self, name: &str, version: &str) -> Option<SignedFields> {
+        let of = (name.to_owned(), version.to_owned());
+        lock(&self.sent).get(&of).cloned()
+    }
+
     /// What is run.
     pub fn invocation(&self) -> &Invocation {
         self.invocation.get_or_init(Invocation::default)
@@ -131,6 +148,8 @@ impl Signing {
     }
 
     /// Remembers what is run, and the `--config` arguments, given in the folder `cwd`.
+    ///
+    /// Those that nobody typed come from an alias, and so perhaps from a project: they are kept apart.
     pub fn note_command_line(&self, cwd: &Path, invocation: Invocation, config: &[String]) {
         // The first is what the user typed.
         let _ = self.invocation.set(invocation);
@@ -138,7 +157,16 @@ impl Signing {
             file if file.exists() => file.display().to_string(),
             _ => arg.clone(),
         };
-        *lock(&self.command_line) = config.iter().map(absolute).collect();
+        let all: Vec<_> = std::env::args_os().collect();
+        let is_typed = |arg: &&String| {
+            let joined = format!("--config={arg}");
+            all.iter()
+                .any(|typed| *typed == *arg.as_str() || *typed == *joined.as_str())
+        };
+        let added = config.iter().filter(|arg| !is_typed(arg));
+        let added = added.filter(|arg| *arg != REQUIRED).map(absolute);
+        *lock(&self.alias) = added.collect();
+        *lock(&self.command_line) = config.iter().filter(is_typed).map(absolute).collect();
         if config.iter().any(|arg| arg == REQUIRED) {
             self.flag.store(true, Ordering::Relaxed);
         }
@@ -168,13 +196,23 @@ impl Signing {
     /// command line, environment and `$CARGO_HOME`, and nothing from a project's files. It prints
     /// nothing.
     pub(super) fn outside_projects(&self, gctx: &GlobalContext) -> CargoResult<GlobalContext> {
-        let home = gctx.home().as_path_unlocked().to_owned();
-        let shell = Shell::from_write(Box::new(std::io::sink()));
-        let mut own = GlobalContext::new(shell, home.clone(), home.clone());
-        own.set_search_stop_path(&home);
         let config = lock(&self.command_line).clone();
-        own.configure(0, true, None, false, false, false, &None, &[], &config)?;
-        Ok(own)
+        outside(gctx, &config)
+    }
+
+    /// What the `--config` arguments of the command line say, and apart from them those of an alias, if
+    /// there are any.
+    pub(super) fn arguments(
+        &self,
+        gctx: &GlobalContext,
+    ) -> CargoResult<(ConfigValue, Option<ConfigValue>)> {
+        let added = lock(&self.alias).clone();
+        if added.is_empty() {
+            return Ok((gctx.cli_args_as_table()?, None));
+        }
+        let of = |arguments: &[String]| outside(gctx, arguments)?.cli_args_as_table();
+        let typed = lock(&self.command_line).clone();
+        Ok((of(&typed)?, Some(of(&added)?)))
     }
 
     /// From now on, what comes from `source` may be asked for as if it came from what this stands in for,
@@ -464,4 +502,14 @@ pub(super) fn unix_now() -> CargoResult<u64> {
         .duration_since(UNIX_EPOCH)
         .context("the clock of this machine is set to before 1970")?
         .as_secs())
+}
+
+/// A context with these `--config` arguments, the environment and `$CARGO_HOME`, which prints nothing.
+fn outside(gctx: &GlobalContext, arguments: &[String]) -> CargoResult<GlobalContext> {
+    let home = gctx.home().as_path_unlocked().to_owned();
+    let shell = Shell::from_write(Box::new(std::io::sink()));
+    let mut own = GlobalContext::new(shell, home.clone(), home.clone());
+    own.set_search_stop_path(&home);
+    own.configure(0, true, None, false, false, false, &None, &[], arguments)?;
+    Ok(own)
 }

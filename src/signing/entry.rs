@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use cargo_util_schemas::index::{IndexPackage, RegistryDependency};
@@ -130,6 +131,11 @@ impl Entry {
         }
     }
 
+    /// The line; empty where there is none.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     /// What it says of a signature.
     pub(super) fn claim(&self) -> Result<&Claim, &Malformed> {
         let read = || Claim::from_json(&self.line);
@@ -166,6 +172,14 @@ enum Told {
     ByManifest(Summary),
 }
 
+/// Whether lines that say nothing of a signature are kept as well.
+static KEEPS_ALL: AtomicBool = AtomicBool::new(false);
+
+/// From here on every line is kept, also one that nobody signed: this process is going to sign one.
+pub(super) fn keep_all_lines() {
+    KEEPS_ALL.store(true, Ordering::Relaxed);
+}
+
 /// An [`Entry`] that travels with every copy of a summary.
 pub type SharedEntry = Arc<Entry>;
 
@@ -173,7 +187,7 @@ pub type SharedEntry = Arc<Entry>;
 ///
 /// A summary without one is that of an entry that says nothing of a signature.
 pub fn attach(mut summary: Summary, line: &[u8]) -> Summary {
-    if Claim::may_be_in(line) {
+    if Claim::may_be_in(line) || KEEPS_ALL.load(Ordering::Relaxed) {
         summary.set_signed(Arc::new(Entry::of_line(line)));
     }
     summary

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Invocation {
     /// The name of the command: `build`, after aliases.
     pub command: String,
-    /// What `--manifest-path` names.
+    /// What `--manifest-path` names, or `--path` of `cargo install`.
     pub manifest: Option<PathBuf>,
     /// Whether nothing is to be written: `--dry-run`.
     pub dry_run: bool,
@@ -22,9 +22,9 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Whether it installs programs, which are no part of a workspace.
+    /// Whether it installs programs that are no part of a workspace of the user's.
     pub(super) fn installs(&self) -> bool {
-        self.command == "install"
+        self.command == "install" && self.manifest.is_none()
     }
 
     /// Whether it is `cargo verify`.
@@ -34,7 +34,7 @@ impl Invocation {
 
     /// Whether it only looks: what is found is told, and nothing refused or recorded.
     pub(super) fn only_looks(&self) -> bool {
-        matches!(self.command.as_str(), "verify" | "signers")
+        matches!(self.command.as_str(), "verify" | "signers" | "sign")
     }
 
     /// Whether it runs a script, a package in one file.

@@ -137,7 +137,8 @@ impl Answers {
         lock(&self.0).accounts.get(identity).cloned()
     }
 
-    /// Whether what `identity` last answered, in whatever command, was without this key.
+    /// Whether what `identity` last answered, in whatever command, was without this key, or its answer is
+    /// at hand and kept nowhere else: in a folder.
     pub(super) fn lacks(
         &self,
         gctx: &GlobalContext,
@@ -153,7 +154,7 @@ impl Answers {
         Ok(state
             .known
             .get(identity)
-            .is_some_and(|known| known.lacks(key)))
+            .is_some_and(|known| known.is_at_hand() || known.lacks(key)))
     }
 
     /// Whether `identity` publishes the key that signed, and whether it counts, by what was
@@ -184,8 +185,14 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
     };
     let known = gctx.signing.serving(gctx)?.account(identity);
     let known = known.unwrap_or_default();
+    let number = numbers::recorded(gctx, provider, identity.user())?;
+    // What is remembered is what the account of that number answered.
+    let is_of_another = matches!((known.number, number), (Some(one), Some(other)) if one != other);
     let place = |question: Question| {
-        let recorded = memory::recall(gctx, question.location());
+        let recorded = match is_of_another {
+            true => None,
+            false => memory::recall(gctx, question.location()),
+        };
         Place {
             question,
             remembered: recorded.clone(),
@@ -198,10 +205,7 @@ fn know(gctx: &GlobalContext, policy: &Policy, identity: &Identity) -> CargoResu
         Ok(questions) => Known {
             places: Ok(questions.into_iter().map(place).collect()),
             // What people have looked at goes before what was answered here.
-            number: match known.number {
-                Some(number) => Some(number),
-                None => numbers::recorded(gctx, provider, identity.user())?,
-            },
+            number: known.number.or(number),
             keys: known.keys,
             doubt: None,
         },
@@ -442,7 +446,14 @@ impl<'a> Asking<'a> {
             };
             // What an entry claims is compared when it is checked.
             let standing = account::judge(known.number, None, Some(&answer));
-            if let Standing::Unrecorded(Some(number)) = standing {
+            let number = match standing {
+                Standing::Same => known.number,
+                Standing::Unrecorded(number) => number,
+                _ => None,
+            };
+            if let Some(number) = number
+                && numbers::recorded(gctx, provider, identity.user())? != Some(number)
+            {
                 if let Err(error) = numbers::record(gctx, provider, identity.user(), number) {
                     gctx.shell().warn(format!("{error:#}"))?;
                 }

@@ -28,8 +28,10 @@
 //! | its files are listed | [`may_be_packaged`] keeps the carrier's place free | [`carry`] |
 //! | its archive is made | [`carry()`] puts the signature in | [`carry`] |
 //! | its request is ready | [`sign`] signs it | [`publish`] |
+//! | it is in the index | [`served`] says whether the signature is too | [`publish`] |
 //!
-//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries.
+//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries. What is
+//! out already is signed by [`released`].
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
 //! asks providers and remembers their answers; [`sources`], which asks cargo's; [`net`], by way of which they are asked; [`config`], which reads `[signing]`; [`keys`], the
@@ -60,6 +62,7 @@ mod lookup;
 mod net;
 mod private_file;
 mod publish;
+pub mod released;
 mod report;
 mod resolve;
 mod seen;
@@ -79,7 +82,7 @@ pub use entry::{Entry, SharedEntry, attach};
 pub use invocation::Invocation;
 pub use keys::environment::withheld;
 pub use net::Network;
-pub use publish::{SignedRequest, can_sign, sign};
+pub use publish::{SignedRequest, can_sign, served, sign};
 pub use resolve::{admits, named, refusal, settle};
 pub use seen::{seen, signer, write_signer};
 pub use vendored::{attach_vendored, is_vendored, keep_entry};

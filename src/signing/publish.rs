@@ -8,23 +8,27 @@
 //! refuses a version that is signed by somebody else, or not at all: the one who can put that right is told
 //! first.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use anyhow::Context as _;
+use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
 use consign_signers::Line;
-use consign_statement::{Locator, Release, SignedFields, index, publish};
+use consign_statement::{Claim, Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
 use semver::Version;
 use serde::Serialize;
 
 use super::archive::{digest, tree_of};
+use super::carried::summary_of;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
 use super::sources::{open, versions};
-use crate::core::SourceId;
+use super::verify::cache_name;
+use crate::core::{PackageId, SourceId};
 use crate::sources::source::Source as _;
 use crate::sources::{IndexSummary, SourceConfigMap};
 use crate::util::cache_lock::CacheLockMode;
@@ -70,10 +74,51 @@ pub fn sign(
         .status("Signing", format!("{package} as {who}"))?;
     let fields = signed(gctx, registry, &request, archive, &signer)
         .with_context(|| format!("failed to sign `{package}`"))?;
+    if !gctx.signing.invocation().dry_run {
+        gctx.signing
+            .note_sent(&request.name, &request.vers, &fields);
+    }
     Ok(SignedRequest {
         request,
         fields: Some(fields),
     })
+}
+
+/// Says of the packages `published`, which the index of `registry` has now, whether it has the signature
+/// that was sent.
+pub fn served(
+    gctx: &GlobalContext,
+    registry: SourceId,
+    published: &BTreeSet<PackageId>,
+) -> CargoResult<()> {
+    let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
+    let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
+    for id in published {
+        let (name, version) = (id.name(), id.version());
+        let Some(sent) = gctx.signing.sent(&name, &version.to_string()) else {
+            continue;
+        };
+        let there = PackageId::new(name, version.clone(), registry);
+        // It is published: whatever cannot be read now is no reason to fail.
+        let Ok(Some(summary)) = summary_of(&mut *source, there) else {
+            continue;
+        };
+        let entry = summary.signed();
+        let package = format!("{name} v{version}");
+        let registry = registry.to_string();
+        match entry.map(|entry| entry.claim()) {
+            Some(Ok(Claim::Signed(fields))) if *fields == sent => {}
+            None | Some(Ok(Claim::Unsigned)) => {
+                gctx.shell()
+                    .note(report::keeps_no_signature(&package, &registry))?;
+            }
+            Some(_) => {
+                gctx.shell()
+                    .warn(report::serves_another_signature(&package, &registry))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that those who use the package will not refuse what is about to be published, by what they
@@ -116,7 +161,11 @@ fn newest_in_line(
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     // The registry itself, and nothing that stands in for it here.
     let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
-    source.invalidate_cache();
+    // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
+    // requests that stock cargo makes.
+    if !is_kept(gctx, source.replaced_source_id(), name) {
+        return Ok(None);
+    }
     let mut newest: Option<(Version, Option<Locator>)> = None;
     for found in versions(&mut *source, name.into(), registry)? {
         // What was yanked nobody comes to use, and may have been yanked for its signer.
@@ -134,6 +183,15 @@ fn newest_in_line(
         }
     }
     Ok(newest.and_then(|(version, locator)| Some((version, locator?))))
+}
+
+/// Whether the cache of the index, which is up to date, has the package. That of a registry in git is a
+/// repository, which can be asked without a request.
+fn is_kept(gctx: &GlobalContext, source: SourceId, name: &str) -> bool {
+    let kept = gctx.registry_index_path().join(cache_name(source));
+    let path = make_dep_path(&name.to_lowercase(), false);
+    let kept = kept.join(".cache").join(path);
+    !source.is_sparse() || kept.into_path_unlocked().exists()
 }
 
 fn may_be_unsigned(gctx: &GlobalContext, dry_run: bool) -> CargoResult<()> {

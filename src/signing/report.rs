@@ -52,9 +52,10 @@ pub(super) fn reason(finding: &Finding) -> String {
             since,
             expected,
         }) => format!(
-            "{}, and {} signs this package since {since}",
+            "{}, and {} signs this package{}",
             not_signed(*version),
-            people(expected)
+            people(expected),
+            since_when(since.as_ref())
         ),
         Finding::EndedKey { .. } => match finding.published() {
             Some(published) => format!(
@@ -74,13 +75,10 @@ pub(super) fn reason(finding: &Finding) -> String {
             expected,
             since,
         }) => {
-            let since = match since.first() {
-                Some(first) => format!(" since {first}"),
-                None => String::new(),
-            };
             format!(
-                "is signed as `{signer}`, and {} signs this package{since}",
-                people(expected)
+                "is signed as `{signer}`, and {} signs this package{}",
+                people(expected),
+                since_when(since.first())
             )
         }
         Finding::WrongSigner(Wrong::Account { signer, key, other }) => {
@@ -133,6 +131,12 @@ fn newcomer_is(
              name is still the same account's: {key}"
         ),
     }
+}
+
+fn since_when(first: Option<&semver::Version>) -> String {
+    first
+        .map(|first| format!(" since {first}"))
+        .unwrap_or_default()
 }
 
 /// Several signers in words.
@@ -690,6 +694,30 @@ pub(super) fn reserved_name(file: &str) -> String {
     )
 }
 
+/// The error for a registry that takes no signature for what is out.
+pub(super) fn takes_no_signatures(registry: &str) -> String {
+    format!(
+        "{registry} takes no signatures for versions that are out\n\n\
+         help: sign the next version: `cargo publish` puts the signature into the package, which every \
+         registry keeps"
+    )
+}
+
+/// What is told of a registry whose index says nothing of the signature that was sent.
+pub(super) fn keeps_no_signature(package: &str, registry: &str) -> String {
+    format!(
+        "the index of {registry} says nothing of a signature: that of {package} travels in the package"
+    )
+}
+
+/// The warning for a registry whose index has another signature than was sent.
+pub(super) fn serves_another_signature(package: &str, registry: &str) -> String {
+    format!(
+        "the index of {registry} has another signature for {package} than was sent\n\
+         help: those who use the package will refuse it; ask whoever runs the registry"
+    )
+}
+
 /// The warning for a package with the carrier of another.
 pub(super) fn carrier_of_another(package: impl Display, other: &str) -> String {
     format!(
@@ -720,4 +748,24 @@ pub(super) fn not_tried() -> String {
 /// What follows the name of a package whose publisher was verified.
 pub(super) fn published_by(who: &str) -> String {
     format!("(published by {who})")
+}
+
+/// The error for a signers file beside the checksums of a vendored package.
+pub(super) fn signers_of_a_vendored_package(file: &Path, checksums: &str) -> String {
+    format!(
+        "`{}` is beside a `{checksums}`: what a vendored package says of signers is not read, and what a \
+         workspace says must not be passed over\n\n\
+         help: remove `{checksums}` if this is your own workspace, or `{SIGNERS_FILE}` if it is not",
+        file.display()
+    )
+}
+
+/// Why nothing can be recorded in a signers file.
+pub(super) fn not_locked(file: &Path, locks: &Path) -> String {
+    format!(
+        "failed to lock `{}`, to change it\n\n\
+         help: locks are kept in `{}`, which has to be writable; `--locked` records nothing",
+        file.display(),
+        locks.display()
+    )
 }

@@ -37,6 +37,7 @@ use crate::sources::IndexSummary;
 use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
 
+mod before;
 mod updates;
 
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
@@ -221,7 +222,7 @@ pub fn settle<'gctx>(
         if gctx.signing.only_looks() {
             return Ok(resolved);
         }
-        if accept(gctx, registry, &fresh)? && none_is_refused {
+        if accept(gctx, registry, previous, &resolved, &fresh)? && none_is_refused {
             hold_to(gctx, &unknown)?;
             accept_at_a_glance(gctx, &at_a_glance_only)?;
             accept_git(gctx, &resolved)?;
@@ -321,6 +322,8 @@ pub fn named(gctx: &GlobalContext, source: &mut dyn Source, summary: &Summary) -
 fn accept(
     gctx: &GlobalContext,
     registry: &mut PackageRegistry<'_>,
+    previous: Option<&Resolve>,
+    resolved: &Resolve,
     fresh: &[(PackageId, SharedEntry)],
 ) -> CargoResult<bool> {
     check_all(gctx, fresh, Freshness::Resolving)?;
@@ -341,8 +344,14 @@ fn accept(
         match Verdict::of(finding, &rules.levels(), Choice::Free) {
             Verdict::Accept => {}
             Verdict::AcceptAndSay => say(gctx, *id, finding)?,
-            Verdict::PassOver => passed_over.push((*id, finding, rules)),
+            Verdict::PassOver => passed_over.push((*id, finding.clone(), rules)),
             Verdict::Refuse => return Err(refused(gctx, *id, finding, &rules)),
+        }
+    }
+    if let Some(previous) = previous {
+        for (id, finding) in before::unlike(gctx, previous, registry, resolved)? {
+            let rules = gctx.signing.rules(gctx, id.source_id())?;
+            passed_over.push((id, finding, rules));
         }
     }
     for (id, finding, rules) in &passed_over {

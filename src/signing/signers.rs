@@ -3,8 +3,8 @@
 //! | command | read | first sights are recorded in |
 //! |---|---|---|
 //! | in a workspace with a `Cargo.signers` | that file | the same |
-//! | in a workspace without one | the user's own file, then the workspace's sightings | the sightings |
-//! | `install`, a script | the user's own file | the same, by `cargo install` |
+//! | in a workspace without one | the workspace's sightings, then the user's own file | the sightings |
+//! | `install` of what is no workspace's, a script | the user's own file | the same, by `cargo install` |
 //!
 //! The user's own file is `$CARGO_HOME/signing/Cargo.signers`. Sightings lie in
 //! `$CARGO_HOME/signing/workspaces`, each under a digest of the path of the workspace that alone reads them.
@@ -16,9 +16,12 @@
 pub mod edit;
 pub mod store;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use cargo_util::paths;
 use consign_identity::Identity;
 use consign_policy::{Effective, Expected, Level, Levels};
 use consign_signers::{Account, Package, Signers};
@@ -28,8 +31,10 @@ use self::store::Store;
 use super::config::Setting;
 use super::files::CHECKSUMS;
 use super::invocation::Invocation;
-use crate::core::{SourceId, find_workspace_root};
+use super::report;
+use crate::core::{SourceId, WorkspaceConfig, find_workspace_root};
 use crate::util::important_paths::find_root_manifest_for_wd;
+use crate::util::toml::read_manifest;
 use crate::{CargoResult, GlobalContext};
 
 /// The name of a signers file.
@@ -54,11 +59,12 @@ impl Serving {
         let root = workspace_root(gctx, invocation)?;
         let (stores, records_in, is_workspaces) = match root {
             None => (vec![users], invocation.installs().then_some(0), false),
-            Some(root) => match file_of(gctx, &root) {
+            Some(root) => match file_of(gctx, &root)? {
                 Some(file) => (vec![Store::new(file)], Some(0), true),
+                // What was seen here goes before what some program was installed with.
                 None => {
                     let sightings = Store::new(sightings_file(gctx, &root));
-                    (vec![users, sightings], Some(1), false)
+                    (vec![sightings, users], Some(0), false)
                 }
             },
         };
@@ -158,20 +164,50 @@ pub fn workspace_root(
             Err(_) => return Ok(None),
         },
     };
-    let root = find_workspace_root(&manifest, gctx)?.unwrap_or(manifest);
+    let root = root_manifest(gctx, &manifest)?;
     let root = root.parent().context("a manifest without a folder")?;
     Ok(Some(root.to_owned()))
 }
 
-/// The file of the workspace with this root, if it has one that is its own.
-pub fn file_of(gctx: &GlobalContext, root: &Path) -> Option<PathBuf> {
+/// The manifest of the workspace that a manifest belongs to, as upstream's `Workspace` finds it.
+fn root_manifest(gctx: &GlobalContext, manifest: &Path) -> CargoResult<PathBuf> {
+    let source = SourceId::for_manifest_path(manifest)?;
+    let read = read_manifest(manifest, source, gctx)?;
+    match read.workspace_config() {
+        WorkspaceConfig::Root(_) => Ok(manifest.to_owned()),
+        WorkspaceConfig::Member {
+            root: Some(pointer),
+        } => {
+            let folder = manifest.parent().context("a manifest without a folder")?;
+            let root = folder.join(pointer).join("Cargo.toml");
+            Ok(paths::normalize_path(&root))
+        }
+        WorkspaceConfig::Member { root: None } => {
+            let root = find_workspace_root(manifest, gctx)?;
+            Ok(root.unwrap_or_else(|| manifest.to_owned()))
+        }
+    }
+}
+
+/// The file of the workspace with this root, if it has one that is its own. Whatever has its name is it:
+/// what cannot be read is an error, and never a workspace without one.
+pub fn file_of(gctx: &GlobalContext, root: &Path) -> CargoResult<Option<PathBuf>> {
     let file = root.join(SIGNERS_FILE);
     let home = gctx.home().as_path_unlocked();
     let is_cargos = ["registry", "git"]
         .iter()
         .any(|cache| root.starts_with(home.join(cache)));
-    let is_vendored = root.join(CHECKSUMS).exists();
-    (!is_cargos && !is_vendored && file.is_file()).then_some(file)
+    let is_there = match fs::symlink_metadata(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        _ => true,
+    };
+    if is_cargos || !is_there {
+        return Ok(None);
+    }
+    if fs::symlink_metadata(root.join(CHECKSUMS)).is_ok() {
+        bail!(report::signers_of_a_vendored_package(&file, CHECKSUMS));
+    }
+    Ok(Some(file))
 }
 
 /// What holds for the packages of one registry.

@@ -262,7 +262,7 @@ fn places(gctx: &GlobalContext, id: PackageId) -> Vec<Place> {
 
 /// The folder that cargo keeps what comes from a registry in, below its cache. It says of it that it
 /// does not change between versions.
-fn cache_name(source: SourceId) -> String {
+pub(super) fn cache_name(source: SourceId) -> String {
     let host = source.url().host_str().unwrap_or_default();
     format!("{host}-{}", hex::short_hash(&source))
 }

@@ -70,10 +70,11 @@ fn unstable_flags_are_refused_as_in_stock() {
 }
 
 #[test]
-fn list_of_commands_has_one_more() {
+fn list_of_commands_has_a_few_more() {
     let [stock, ours] = both(["--list"]);
     expect![[r#"
         +    key                  Manage the keys that sign what you publish
+        +    sign                 Sign a version that is published already
         +    signers              Manage who may sign what you build
         +    verify               Check who signed what Cargo.lock names, and the files, without building
     "#]]

@@ -2,7 +2,7 @@
 //! stock cargo, the registry server, and a web server that hands out keys.
 //!
 //! A module is a theme, a test one thing that a user sees. The honest way comes first ([`publish`],
-//! [`accept`]), then signatures that travel in the package ([`carrier`]), what is not signed ([`refuse`]) and what may be said of that in configuration
+//! [`accept`]), with what was out before ([`sign`]), then signatures that travel in the package ([`carrier`], [`registries`], [`crates_io`]), what is not signed ([`refuse`]) and what may be said of that in configuration
 //! ([`policy`]). Who answers for a key is in [`providers`], [`forges`] and [`directory`], and how often
 //! he is asked in [`lookup`]; whether he still speaks of the same account, in [`numbers`]. The life of a
 //! key is in [`login`], [`keys`], [`choosing`], [`passphrase`], [`imported`], [`agent`], [`account`],
@@ -21,6 +21,7 @@ mod attacks;
 mod carrier;
 mod choosing;
 mod ci;
+mod crates_io;
 mod directory;
 mod dropin;
 mod ended;
@@ -47,6 +48,7 @@ mod recorder;
 mod refuse;
 mod registries;
 mod retired;
+mod sign;
 mod signers;
 mod sources;
 mod stock;

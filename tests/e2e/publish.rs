@@ -3,9 +3,10 @@
 use consign_statement::{Claim, Release, index, verify};
 use consign_testbed::{consign, stock};
 use expect_test::expect;
+use serde_json::Value;
 
 use crate::World;
-use crate::recorder::Recorder;
+use crate::recorder::{Kept, Recorder};
 
 #[test]
 fn published_package_is_signed() {
@@ -250,6 +251,44 @@ fn package_that_cannot_be_signed_is_not_published() {
     "#]]
     .assert_eq(&output.stderr);
     assert!(!world.registry.crate_path("foo", "1.0.0").exists());
+}
+
+/// What the registry makes of the signature is seen when its index has the package.
+#[test]
+fn index_without_the_signature_or_with_another_is_told_of() {
+    let world = World::new();
+    let folder = world.library("foo", "1.0.0").write();
+    let told = |kept: Kept| {
+        let recorder = Recorder::keeping(kept);
+        let publish = world.octocat.cargo(&consign(), &folder);
+        let publish = publish.args(["publish", "--no-verify", "--token", "t", "--index"]);
+        let output = publish.args([recorder.index_url()]).run().succeeded();
+        let stderr = output.normalised().stderr;
+        let (_, after) = stderr.split_once("shortly\n").unwrap();
+        after.trim_start().to_owned()
+    };
+    let keeps = |request: &Value| {
+        let (locator, signature) = (&request["key_locator"], &request["signature"]);
+        serde_json::json!({ "key_locator": locator, "signature": signature })
+    };
+    expect![[r#"
+           Published foo v1.0.0 at registry `sparse+http://127.0.0.1:[PORT]/`
+    "#]]
+    .assert_eq(&told(keeps));
+    expect![[r#"
+        note: the index of registry `sparse+http://127.0.0.1:[PORT]/` says nothing of a signature: that of foo v1.0.0 travels in the package
+           Published foo v1.0.0 at registry `sparse+http://127.0.0.1:[PORT]/`
+    "#]].assert_eq(&told(|_| serde_json::json!({})));
+    let other = |request: &Value| {
+        let (locator, mut signature) = (&request["key_locator"], request["signature"].clone());
+        signature["time"] = 1.into();
+        serde_json::json!({ "key_locator": locator, "signature": signature })
+    };
+    expect![[r#"
+        warning: the index of registry `sparse+http://127.0.0.1:[PORT]/` has another signature for foo v1.0.0 than was sent
+        help: those who use the package will refuse it; ask whoever runs the registry
+           Published foo v1.0.0 at registry `sparse+http://127.0.0.1:[PORT]/`
+    "#]].assert_eq(&told(other));
 }
 
 #[test]

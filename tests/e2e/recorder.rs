@@ -22,8 +22,17 @@ pub struct Recorder {
     upload: Arc<Mutex<Option<Upload>>>,
 }
 
+/// What an index line gets beside what every registry keeps: of the request, which is given.
+pub type Kept = fn(&Value) -> Value;
+
 impl Recorder {
+    /// One that keeps nothing of a signature in its index.
     pub fn start() -> Recorder {
+        Recorder::keeping(|_| json!({}))
+    }
+
+    /// One whose index lines have these members besides.
+    pub fn keeping(kept: Kept) -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let upload = Arc::new(Mutex::new(None));
@@ -32,7 +41,7 @@ impl Recorder {
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 // Who hangs up early asks again.
-                let _ = serve(connection, address, &shared);
+                let _ = serve(connection, address, &shared, kept);
             }
         });
         Recorder { address, upload }
@@ -52,6 +61,7 @@ fn serve(
     mut connection: TcpStream,
     address: SocketAddr,
     upload: &Mutex<Option<Upload>>,
+    kept: Kept,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut request = String::new();
@@ -83,10 +93,13 @@ fn serve(
         // The index file of whatever it is that was published.
         _ => upload.lock().unwrap().as_ref().map(|upload| {
             let request: Value = serde_json::from_str(&upload.metadata).unwrap();
-            json!({
+            let mut line = json!({
                 "name": request["name"], "vers": request["vers"], "deps": [], "features": {},
                 "cksum": "0".repeat(64), "yanked": false,
-            })
+            });
+            let kept = kept(&request).as_object().unwrap().clone();
+            line.as_object_mut().unwrap().extend(kept);
+            line
         }),
     };
     let (status, body) = match answer {

@@ -32,6 +32,9 @@ struct Kind {
     files: fn(&Path) -> (PathBuf, PathBuf),
     /// Has the index served as it is in that folder.
     serve: fn(&Path),
+    /// Whether its index tells of a dependency under another name. Where it does not, stock cargo cannot
+    /// use the package either.
+    keeps_renamed: bool,
 }
 
 const CARGO_HTTP_REGISTRY: Kind = Kind {
@@ -48,6 +51,7 @@ const CARGO_HTTP_REGISTRY: Kind = Kind {
     token: |_| "any".to_owned(),
     files: |root| (root.to_owned(), root.join("foo-1.0.0.crate")),
     serve: |index| git(index, &["update-server-info"]),
+    keeps_renamed: true,
 };
 
 const KTRA: Kind = Kind {
@@ -109,6 +113,25 @@ const KTRA: Kind = Kind {
         (seed, root.join("crates/foo/1.0.0/download"))
     },
     serve: |seed| git(seed, &["push", "--quiet", "../index.git", "main"]),
+    keeps_renamed: true,
+};
+
+const ESTUARY: Kind = Kind {
+    program: "estuary",
+    start: |program, root, port| {
+        let mut command = Command::new(program);
+        command
+            .args(["--base-url", &format!("http://127.0.0.1:{port}")])
+            .args(["--http-host", "127.0.0.1", "--http-port", &port.to_string()])
+            .args(["--index-dir", "index", "--crate-dir", "crates"])
+            .current_dir(root);
+        command
+    },
+    index: |_, port| format!("http://127.0.0.1:{port}/git/index"),
+    token: |_| "any".to_owned(),
+    files: |root| (root.join("index"), root.join("crates/foo/foo-1.0.0.crate")),
+    serve: |_| {},
+    keeps_renamed: false,
 };
 
 fn git(folder: &Path, args: &[&str]) {
@@ -203,7 +226,10 @@ impl Other {
             .package_line("rust-version = \"1.85\"")
             .feature("evil", &[]);
         let folder = package.folder("foo").write();
-        other.as_octocat(&["publish"], &folder);
+        let published = other.as_octocat(&["publish"], &folder).stderr;
+        let note =
+            "the index of registry `demo` says nothing of a signature: that of foo v1.0.0 travels";
+        assert!(published.contains(note), "{published}");
         Some(other)
     }
 
@@ -225,6 +251,39 @@ impl Other {
         let app = self.sandbox.package("app").dependency("foo", "1");
         let app = app.program("println!(\"{}\", foo::name());").write();
         self.user.cargo(cargo, &app).args(["run"]).args(flags).run()
+    }
+
+    /// A package with every kind of dependency and feature, as far as the registry tells of them, is built.
+    fn holds_with_dependencies(&self) {
+        let helper = self.sandbox.package("helper").version("1.0.0");
+        self.as_octocat(&["publish"], &helper.write());
+        let (name, renamed) = match self.kind.keeps_renamed {
+            true => ("renamed", "package = \"foo\", "),
+            false => ("foo", ""),
+        };
+        let bar = self.sandbox.package("bar").version("1.0.0").folder("bar");
+        let bar = bar
+            .package_line("links = \"bar\"\nbuild = \"build.rs\"")
+            .file("build.rs", "fn main() {}")
+            .file(
+                "src/lib.rs",
+                format!("pub fn name() -> &'static str {{ {name}::name() }}"),
+            )
+            .dependency_line(&format!(
+                "{name} = {{ {renamed}version = \"1\", optional = true, registry = \"demo\" }}"
+            ))
+            .manifest(&format!(
+                "[target.'cfg(windows)'.dependencies]\nhelper = {{ version = \"1\", registry = \"demo\" }}\n\
+                 [build-dependencies]\nhelper = {{ version = \"1\", registry = \"demo\" }}\n\
+                 [features]\ndefault = [\"dep:{name}\"]\n"
+            ));
+        self.as_octocat(&["publish"], &bar.write());
+        let user = self.sandbox.package("user").dependency("bar", "1");
+        let user = user.program("println!(\"{}\", bar::name());").write();
+        for (cargo, flags) in [(stock(), &[][..]), (consign(), &["--require-signatures"])] {
+            let run = self.user.cargo(&cargo, &user).args(["run"]).args(flags);
+            assert_eq!(run.run().succeeded().stdout, "foo 1.0.0\n");
+        }
     }
 
     fn archive(&self) -> Vec<u8> {
@@ -276,6 +335,7 @@ fn holds(kind: &'static Kind) {
         other.build(&stock(), &[]).succeeded();
     };
     built(&other);
+    other.holds_with_dependencies();
 
     let evil = b"pub fn name() -> &'static str { \"evil\" }";
     let with_evil = crate_with_changed_file(&archive, "src/lib.rs", evil);
@@ -319,4 +379,9 @@ fn cargo_http_registry_carries_what_is_signed() {
 #[test]
 fn ktra_carries_what_is_signed() {
     holds(&KTRA);
+}
+
+#[test]
+fn estuary_carries_what_is_signed() {
+    holds(&ESTUARY);
 }

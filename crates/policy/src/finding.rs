@@ -120,8 +120,8 @@ pub enum Finding {
 pub struct Lost {
     /// The version of the format that there is a signature in, where it is one that is not known.
     pub version: Option<u64>,
-    /// Since when this line, or the newest that is known, is signed.
-    pub since: Version,
+    /// Since when this line, or the oldest that is signed, is; where that is known.
+    pub since: Option<Version>,
     /// By whom.
     pub expected: Vec<Signer>,
 }

@@ -32,8 +32,8 @@ pub(crate) enum Without {
     Exempt,
     /// Nothing says that there should be one.
     NeverSigned,
-    /// There should be one: the line is signed since this version, or an older line is.
-    Lost { since: Version },
+    /// There should be one: the line is signed since this version, or an older line is; or all are.
+    Lost { since: Option<Version> },
 }
 
 /// What follows from the name of a signer.
@@ -49,8 +49,8 @@ pub(crate) enum Who {
 
 impl Expected<'_> {
     /// A version that is not below the first signed one of its own line has lost its signature, and so
-    /// has one in a line that is newer than every signed one. In a line that is older than a signed
-    /// one, nothing was ever promised: a maintainer who began to sign with 2.0 goes on with 1.x as ever.
+    /// has one in a line that is newer than the first signed one: whoever has begun to sign goes on. In an
+    /// older line nothing was ever promised. Where it is said who signs and not since when, all are signed.
     pub(crate) fn without_signature(&self, vers: &Version) -> Without {
         let Some(package) = self.package else {
             return Without::NeverSigned;
@@ -63,19 +63,15 @@ impl Expected<'_> {
             return Without::Exempt;
         }
         let line = Line::of(vers);
-        let since = match package.since.get(&line) {
-            Some(since) if vers.cmp_precedence(since).is_ge() => Some(since),
-            Some(_) => None,
-            None => match package.since.last_key_value() {
-                Some((newest, since)) if line > *newest => Some(since),
-                _ => None,
-            },
+        let first = package.since.first_key_value();
+        let since = match (package.since.get(&line), first) {
+            (Some(since), _) if vers.cmp_precedence(since).is_ge() => Some(since),
+            (None, Some((first, since))) if line > *first => Some(since),
+            (None, None) if !package.signers.is_empty() => None,
+            _ => return Without::NeverSigned,
         };
-        match since {
-            Some(since) => Without::Lost {
-                since: since.clone(),
-            },
-            None => Without::NeverSigned,
+        Without::Lost {
+            since: since.cloned(),
         }
     }
 

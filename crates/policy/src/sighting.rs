@@ -1,7 +1,7 @@
 //! What is recorded of a release that was accepted.
 //!
 //! The first signer of a package that is seen is expected from then on, with the key; and so is a
-//! signature, from this version on. Nothing that is recorded is ever taken back here: who may sign is
+//! signature, from this version on, but of what was accepted without one at the same time. Nothing that is recorded is ever taken back here: who may sign is
 //! added to, and `since` is lowered.
 
 use consign_identity::Identity;
@@ -10,7 +10,11 @@ use consign_signers::{Account, Changes, Package, Signer, Signers};
 use consign_statement::{PublicKey, RegistryId};
 use semver::Version;
 
-use crate::Published;
+use crate::rules::{Expected, Without};
+use crate::{Levels, Published};
+
+/// Why a version is exempt that was accepted when its package was first seen.
+const IN_USE: &str = "in use, unsigned, when it was first seen";
 
 /// A release that was accepted, by somebody whose key counts.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub struct Sighting<'a> {
     pub published: &'a Published,
     /// The number of the signer's account, where the provider gave it in this command.
     pub number: Option<AccountNumber>,
+    /// Other versions of the package that were accepted with it, and nobody signed.
+    pub beside: Vec<Version>,
 }
 
 impl Sighting<'_> {
@@ -83,14 +89,34 @@ impl Sighting<'_> {
         let name = (self.registry.clone(), self.name.to_owned());
         let changed = changes.packages.get(&name).and_then(Option::as_ref);
         let known = changed.or_else(|| signers.package(self.registry, self.name));
+        let is_first = known.is_none();
         let mut package: Package = known.cloned().unwrap_or_default();
         let mut may_sign = package.signers.iter().filter(|may| may.identity == *signer);
         if !may_sign.any(|may| may.may_sign(self.version)) {
             package.signers.insert(Signer::new(signer.clone(), None));
         }
         package.note_signed(self.version);
+        if is_first {
+            self.exempt_what_is_in_use(&mut package);
+        }
         if known != Some(&package) {
             changes.packages.insert(name, Some(package));
+        }
+    }
+
+    /// What was in use before the package was first seen to be signed stays so: such as a newer major
+    /// version, of a package whose author began to sign with a backport.
+    fn exempt_what_is_in_use(&self, package: &mut Package) {
+        for version in &self.beside {
+            let expected = Expected {
+                package: Some(package),
+                levels: Levels::default(),
+            };
+            if !matches!(expected.without_signature(version), Without::Lost { .. }) {
+                continue;
+            }
+            package.exempt(version);
+            package.reason = package.reason.take().or_else(|| IN_USE.parse().ok());
         }
     }
 }

@@ -301,10 +301,16 @@ fn what_is_a_lost_signature() {
             "unsigned",
         ),
         (
-            "a line between signed ones",
+            "a line between signed ones: knowing more of them demands no less",
             Some(r#""1.2.0", "3.0.0""#),
             "2.0.0",
-            "unsigned",
+            "lost signature",
+        ),
+        (
+            "who signs is said, and not since when",
+            Some(""),
+            "0.1.0",
+            "lost signature",
         ),
         (
             "each line by its own",

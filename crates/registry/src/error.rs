@@ -7,7 +7,7 @@ use semver::Version;
 use crate::archive::ArchiveError;
 use crate::line::InvalidLine;
 use crate::name::{InvalidName, Name};
-use crate::signature::SignatureError;
+use crate::signature::{AddError, SignatureError};
 use crate::store::StoreError;
 use crate::token::{InvalidUser, User};
 use crate::upload::InvalidUpload;
@@ -160,6 +160,15 @@ impl Error {
             Error::Store(e) => Some(e.to_string()),
             Error::Internal(reason) => Some(reason.clone()),
             _ => None,
+        }
+    }
+}
+
+impl From<AddError> for Error {
+    fn from(error: AddError) -> Error {
+        match error {
+            AddError::Signature(error) => error.into(),
+            AddError::Line(error) => error.into(),
         }
     }
 }

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! All but the last two are cargo's. `signature` takes `{"signature": …, "key_locator": …}` for a
-//! version that is there. `/me` tells a person how to get a token.
+//! version that is there, which is what `cargo sign` sends. `/me` tells a person how to get a token.
 //!
 //! A handler reads its request, calls the one function of [`Registry`] that does the work, on a
 //! thread that may block, and writes the answer down. Whatever is refused is answered with

@@ -1,6 +1,6 @@
 //! One line of the index: one version of one package.
 //!
-//! The registry changes a line in two ways only: it sets `yanked`, and it attaches a signature. All
+//! The registry changes a line in two ways only: it sets `yanked`, and it attaches signatures. All
 //! other members stay in the order and the spelling in which they came, because they may be signed
 //! and because a later cargo may know more of them than this registry does. So a line is kept as
 //! raw JSON texts, and read only as far as the registry needs.
@@ -17,6 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::name::Name;
+
+/// The member with the signatures of those who signed after the first.
+const COSIGNATURES: &str = "cosignatures";
 
 /// A JSON object whose members keep their order and their spelling. Member names are distinct.
 #[derive(Debug, Clone)]
@@ -176,6 +179,19 @@ impl Line {
         Line::new(fields)
     }
 
+    /// The cosignatures, as they were sent.
+    pub fn cosignatures(&self) -> Result<Vec<Box<RawValue>>, InvalidLine> {
+        let fields: RawObject = serde_json::from_str(&self.text)?;
+        Ok(fields.read(COSIGNATURES)?.unwrap_or_default())
+    }
+
+    /// This line with these cosignatures in the place of those that it has.
+    pub fn with_cosignatures(&self, all: &[Box<RawValue>]) -> Result<Line, InvalidLine> {
+        let mut fields: RawObject = serde_json::from_str(&self.text)?;
+        fields.set(COSIGNATURES, to_raw_value(all)?);
+        Line::new(fields)
+    }
+
     /// This line with these members in the place of those that it has under the same names.
     pub fn with_signature(&self, signature: &SignatureFields) -> Result<Line, InvalidLine> {
         let mut fields: RawObject = serde_json::from_str(&self.text)?;
@@ -194,13 +210,21 @@ impl Line {
 /// The two members that a signature is made of, as they were sent: in a publish request or alone.
 ///
 /// Other members of the object are not read. What is in these two is not judged here.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SignatureFields {
     /// The signature.
-    #[serde(default, deserialize_with = "even_null")]
+    #[serde(
+        default,
+        deserialize_with = "even_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub signature: Option<Box<RawValue>>,
     /// Whose it is.
-    #[serde(default, deserialize_with = "even_null")]
+    #[serde(
+        default,
+        deserialize_with = "even_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub key_locator: Option<Box<RawValue>>,
 }
 

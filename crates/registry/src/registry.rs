@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{self, MAX_UNPACKED};
 use crate::error::Error;
-use crate::line::{Line, SignatureFields};
+use crate::line::{InvalidLine, Line, SignatureFields};
 use crate::name::{Key, Name};
 use crate::package::{About, Package};
 use crate::signature;
@@ -116,8 +116,10 @@ impl Registry {
         Ok(package.add(&writer, line, upload.archive, &about)?)
     }
 
-    /// Attaches a signature to a version that is there, or replaces the one that it has. `fields`
-    /// is a JSON object with `signature` and `key_locator`.
+    /// Attaches a signature to a version that is there: that of its first signer, or one more; one who signed
+    /// before signs anew. `fields` is a JSON object with `signature` and `key_locator`.
+    ///
+    /// Only owners sign here: anybody else could fill the few places that there are.
     pub fn sign(&self, user: &User, name: &str, version: &str, fields: &[u8]) -> Result<(), Error> {
         let (name, version) = (name.parse::<Name>()?, parse_version(version)?);
         let fields: SignatureFields = from_json(fields)?;
@@ -129,9 +131,12 @@ impl Registry {
         let writer = self.store.writer(&name.key());
         let mut package = self.package(&name)?;
         must_own(user, &package)?;
-        let line = line(&package, &version)?.with_signature(&fields)?;
+        let line = line(&package, &version)?;
         let archive = self.bytes(&name.key(), &version)?;
-        self.check(&line, &archive)?;
+        let release = Release::from_index(&line.entry()?)?;
+        let alone = serde_json::to_vec(&fields).map_err(InvalidLine::from)?;
+        signature::check(&alone, &release, &archive, &self.identity)?;
+        let line = signature::added(line, &fields)?;
         Ok(package.replace(&writer, line)?)
     }
 
@@ -230,6 +235,7 @@ impl Registry {
     /// Checks a line that is about to be stored, as those who will fetch it would.
     fn check(&self, line: &Line, archive: &[u8]) -> Result<(), Error> {
         let release = Release::from_index(&line.entry()?)?;
+        let line = line.as_str().as_bytes();
         Ok(signature::check(line, &release, archive, &self.identity)?)
     }
 

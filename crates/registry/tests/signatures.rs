@@ -333,6 +333,70 @@ fn a_version_that_is_there_can_be_signed_and_signed_anew() {
     assert_ne!(seen[0], seen[1]);
 }
 
+/// The fields of another user, who has the key of this number, for `foo` 1.0.0.
+fn signed_by(user: &str, key: u8, registry: &RegistryId) -> Value {
+    let (request, archive) = (request("foo", "1.0.0"), archive("foo", "1.0.0"));
+    let tree = tree::of_crate(&archive[..], "foo", "1.0.0", 1 << 20).unwrap();
+    let key = SigningKey::from_bytes(&[key; 32]);
+    let text = request.to_string();
+    let request: publish::Request<'_> = serde_json::from_str(&text).unwrap();
+    let release = Release::from_publish(&request, &Digest::of(&archive)).unwrap();
+    let locator = Locator::new("github", user, None, key.public_key()).unwrap();
+    let fields = sign(&release, registry, &tree, locator, 1763800000, &key).unwrap();
+    serde_json::to_value(fields).unwrap()
+}
+
+#[test]
+fn others_sign_beside_the_first_and_each_has_one_place() {
+    let registry = Registry::start();
+    let mut first = Value::Null;
+    publish_changed(&registry, |fields| first = fields.clone()).accepted();
+    let here = id(&registry);
+    let put = |token: &str, fields: &Value| {
+        let body = fields.to_string();
+        (registry.server).send("PUT", SIGNATURE, token, body.as_bytes())
+    };
+    let (ann, bob) = (signed_by("ann", 2, &here), signed_by("bob", 3, &here));
+    let ann_anew = signed_by("ann", 4, &here);
+    for fields in [&ann, &bob, &ann_anew] {
+        put(&registry.alice, fields).accepted();
+    }
+    let line = registry.lines("3/f/foo").remove(0);
+    assert_eq!(line["signature"], first["signature"]);
+    assert_eq!(line["cosignatures"], json!([ann_anew, bob]));
+
+    // What does not fit is refused here as well, and so is whoever does not own the package.
+    let mut false_one = signed_by("eve", 5, &here);
+    false_one["signature"]["time"] = json!(1);
+    assert!(
+        put(&registry.alice, &false_one)
+            .refusal(422)
+            .contains("does not fit")
+    );
+    let eve = signed_by("eve", 5, &here);
+    assert!(
+        put(&registry.token("bob"), &eve)
+            .refusal(403)
+            .contains("not an owner")
+    );
+    for number in 0..14 {
+        put(
+            &registry.alice,
+            &signed_by(&format!("more-{number}"), 6 + number, &here),
+        )
+        .accepted();
+    }
+    let refusal = put(&registry.alice, &eve).refusal(422);
+    assert!(refusal.contains("16 cosignatures already"), "{refusal}");
+    put(&registry.alice, &bob).accepted();
+
+    let line = registry.lines("3/f/foo").remove(0).to_string();
+    let entry: index::Entry<'_> = serde_json::from_str(&line).unwrap();
+    let release = Release::from_index(&entry).unwrap();
+    let signers = consign_statement::cosignatures::signers(line.as_bytes(), &release, &here);
+    assert_eq!(signers.len(), 17);
+}
+
 #[test]
 fn a_signature_that_does_not_fit_the_version_that_is_there_is_refused() {
     let registry = Registry::start();

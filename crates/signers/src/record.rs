@@ -7,7 +7,7 @@ use std::str::FromStr;
 use consign_identity::Identity;
 use consign_identity::account::AccountNumber;
 use consign_statement::PublicKey;
-use semver::{Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 
 /// What is known of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +39,24 @@ impl Package {
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
         self.signers.is_empty() && self.unsigned.is_empty() && self.keep.is_empty()
+    }
+
+    /// Accepts exactly this version without a signature.
+    pub fn exempt(&mut self, version: &Version) {
+        let version = plain(version);
+        let exactly = Comparator {
+            op: Op::Exact,
+            major: version.major,
+            minor: Some(version.minor),
+            patch: Some(version.patch),
+            pre: version.pre,
+        };
+        let exactly = VersionReq {
+            comparators: vec![exactly],
+        };
+        if !self.unsigned.contains(&exactly) {
+            self.unsigned.push(exactly);
+        }
     }
 
     /// Takes note of a signed version that was accepted: [`since`](Package::since) is lowered to it

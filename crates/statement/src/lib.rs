@@ -42,6 +42,7 @@ mod locator;
 pub mod publish;
 mod registry;
 mod release;
+mod requirement;
 mod signature;
 mod statement;
 pub mod tree;

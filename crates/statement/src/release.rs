@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_platform::Platform;
 use semver::{Version, VersionReq};
 
-use crate::{Digest, InvalidRegistry, RegistryId, index, publish};
+use crate::{Digest, InvalidRegistry, RegistryId, index, publish, requirement};
 
 /// How deep a platform's parentheses may nest. cargo-platform's parser recurses without a bound.
 const PLATFORM_DEPTH: usize = 64;
@@ -187,12 +187,13 @@ impl Release {
     /// In what this release, which was signed for `registry`, differs from what is `told` of it there: by an
     /// index entry, or by the manifest in a vendored folder. `None` where both come to the same for cargo.
     ///
-    /// Neither checksums are compared nor names and versions. Registries may leave out `rust_version`.
+    /// Neither checksums are compared nor names and versions. Registries may leave out `rust_version`, and
+    /// write a version requirement in another way that matches the same versions.
     /// Some tell of the feature that an optional dependency implies; cargo adds it where it is not told.
     pub fn difference(&self, told: &Release, registry: &RegistryId) -> Option<Difference> {
         let deps = |release: &Release| -> BTreeSet<Vec<u8>> {
             let deps = release.deps.iter();
-            deps.map(|dep| dep.text(registry)).collect()
+            deps.map(|dep| dep.meaning().text(registry)).collect()
         };
         let is_retold = |told: &Option<String>| told.is_none() || *told == self.rust_version;
         if deps(self) != deps(told) {
@@ -257,6 +258,18 @@ struct Told<'a> {
 }
 
 impl Dependency {
+    /// The same with its requirement in one spelling of all that match the same versions.
+    fn meaning(&self) -> Dependency {
+        let req = match requirement::bounds(&self.req) {
+            Some(bounds) => Vec::from_iter(bounds).join(", "),
+            None => self.req.clone(),
+        };
+        Dependency {
+            req,
+            ..self.clone()
+        }
+    }
+
     fn read(told: Told<'_>) -> Result<Dependency, InvalidRelease> {
         let dependency = || told.name.to_owned();
         if told.name.is_empty() || told.package.is_empty() {
@@ -582,6 +595,20 @@ mod tests {
         let renamed = dep("package", json!("real")).unwrap();
         assert_eq!(renamed.package.as_deref(), Some("real"));
         assert_eq!(renamed.name, "bar");
+    }
+
+    #[test]
+    fn requirement_in_other_words_is_no_difference() {
+        let told = |req: &str| entry(|line| line["deps"][0]["req"] = json!(req)).unwrap();
+        let registry = RegistryId::crates_io();
+        let signed = told("^1.2");
+        for same in ["1.2", "^1.2.0", ">=1.2.0, <2.0.0", "<2, >=1.2"] {
+            assert_eq!(signed.difference(&told(same), &registry), None, "{same}");
+        }
+        for other in ["^1.1", "^1.2.1", ">=1.2.0", "*", ">=1.2.0-a, <2.0.0"] {
+            let found = signed.difference(&told(other), &registry);
+            assert_eq!(found, Some(Difference::Dependencies), "{other}");
+        }
     }
 
     #[test]

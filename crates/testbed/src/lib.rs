@@ -31,7 +31,7 @@ mod run;
 mod sandbox;
 mod terminal;
 
-pub use archive::{crate_with_changed_file, crate_without_file};
+pub use archive::{crate_with_changed_file, crate_with_first_file, crate_without_file};
 pub use authority::Authority;
 pub use forge::{ACCOUNT, CHALLENGE, ForgeServer, Software};
 pub use home::Home;

@@ -10,10 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
-use consign_statement::{Locator, RegistryId, Release, index, sign, tree};
+use consign_statement::{
+    Carrier, Digest, Locator, RegistryId, Release, carrier, index, sign, tree,
+};
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::{Sandbox, registry_program};
+use crate::{Sandbox, crate_with_first_file, registry_program};
 
 /// Who owns the packages that [`Registry::import`] brings: [`Registry::sign`] needs a token of
 /// theirs.
@@ -155,6 +158,33 @@ impl Registry {
         if let Err(answer) = self.put_signature(name, version, &fields, token) {
             panic!("the registry refuses a signature of {name} {version}: {answer}");
         }
+    }
+
+    /// Has a version carry a signature for `registry`, as if it had been published with one: the package
+    /// holds it, and its index line names the new checksum and is otherwise as it was.
+    pub fn carry(
+        &self,
+        registry: &RegistryId,
+        name: &str,
+        version: &str,
+        identity: &Identity,
+        key: &SecretKey,
+    ) {
+        let line = self.line(name, version).to_string();
+        let entry: index::Entry<'_> = serde_json::from_str(&line).unwrap();
+        let release = Release::from_index(&entry).unwrap();
+        let path = self.crate_path(name, version);
+        let archive = fs::read(&path).unwrap();
+        let unpacked = GzDecoder::new(&archive[..]);
+        let files = tree::of_tar(unpacked, name, version, MAX_UNPACKED).unwrap();
+        let (provider, user) = (identity.provider(), identity.user());
+        let locator = Locator::new(provider, user, None, key.public_key()).unwrap();
+        let carrier = Carrier::sign(release, registry, files, locator, now(), key).unwrap();
+        let inside = format!("{name}-{version}/{}", carrier::NAME);
+        let archive = crate_with_first_file(&archive, &inside, carrier.bytes());
+        let cksum = Digest::of(&archive).to_string();
+        fs::write(path, archive).unwrap();
+        self.edit_line(name, version, |line| line["cksum"] = cksum.into());
     }
 
     /// Offers the registry the two fields of a signature for a version that is there. An error is

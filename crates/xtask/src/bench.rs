@@ -35,7 +35,7 @@ use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_fold
 use part::Which;
 use table::Report;
 use verify::Subject;
-use workload::Workload;
+use workload::{Signed, Workload};
 
 /// Where [`Options::write`] puts the result, and the heading from which on it does.
 const DOCUMENT: &str = "docs/performance.md";
@@ -133,7 +133,8 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
         );
     }
     eprintln!("importing and signing the packages");
-    let workload = Workload::prepare(stock(), fork.to_owned())?;
+    let prepare = |signed| Workload::prepare(stock(), fork.to_owned(), signed);
+    let workload = prepare(Signed::InIndex)?;
     let all_parts = options.parts.is_empty();
     let everything = all_parts && !options.growth && !options.verify && !options.build;
     let parts = match everything {
@@ -141,8 +142,20 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
         false => &options.parts,
     };
     let mut report = Report::new(&workload)?;
+    let mut carried = None;
     for &which in parts {
-        report.add(part::measure(which, &workload, options.rounds)?);
+        let signed = which.part().signed;
+        if signed == Signed::InPackages && carried.is_none() {
+            carried = Some(prepare(signed)?);
+        }
+        let workload = match &carried {
+            Some(carried) if signed == Signed::InPackages => carried,
+            _ => &workload,
+        };
+        report.add(part::measure(which, workload, options.rounds)?);
+        if which == Which::CarriedLock {
+            report.add_text(part::downloads(workload)?);
+        }
     }
     if everything || options.verify {
         let rounds = options.rounds.unwrap_or(VERIFY_ROUNDS);

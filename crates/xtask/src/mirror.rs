@@ -60,15 +60,7 @@ pub fn sign_by(
     packages: &[(String, String)],
     identities: usize,
 ) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let mut signers = Vec::new();
-    for n in 1..=identities {
-        let user = format!("signer-{n}");
-        let identity: Identity = format!("github:{user}").parse()?;
-        let key = SecretKey::generate(&identity, now, OsRng)?;
-        keys.publish(&user, &key.public_armored());
-        signers.push((identity, key));
-    }
+    let signers = signers(keys, identities)?;
     let mut signatures: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
     for ((name, version), (identity, key)) in packages.iter().zip(signers.iter().cycle()) {
         let crates_io = RegistryId::crates_io();
@@ -93,6 +85,41 @@ pub fn sign_by(
         registry.write_index(name, &index);
     }
     Ok(())
+}
+
+/// Has the packages carry signatures for crates.io by [`IDENTITIES`] accounts in turn, as if they had been
+/// published there so. Gives the old and the new checksum of each.
+pub fn carry(
+    registry: &Registry,
+    keys: &KeyServer,
+    packages: &[(String, String)],
+) -> anyhow::Result<Vec<(String, String)>> {
+    let signers = signers(keys, IDENTITIES)?;
+    let mut checksums = Vec::new();
+    for ((name, version), (identity, key)) in packages.iter().zip(signers.iter().cycle()) {
+        let checksum = || {
+            let line = registry.line(name, version);
+            line["cksum"].as_str().map(str::to_owned)
+        };
+        let old = checksum();
+        registry.carry(&RegistryId::crates_io(), name, version, identity, key);
+        checksums.extend(old.zip(checksum()));
+    }
+    Ok(checksums)
+}
+
+/// This many accounts with a key each, which they publish.
+fn signers(keys: &KeyServer, identities: usize) -> anyhow::Result<Vec<(Identity, SecretKey)>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let mut signers = Vec::new();
+    for n in 1..=identities {
+        let user = format!("signer-{n}");
+        let identity: Identity = format!("github:{user}").parse()?;
+        let key = SecretKey::generate(&identity, now, OsRng)?;
+        keys.publish(&user, &key.public_armored());
+        signers.push((identity, key));
+    }
+    Ok(signers)
 }
 
 /// The packages from registries in what `cargo metadata` printed, by name and version.

@@ -1,13 +1,12 @@
 //! Keys are published, and end.
 
-use std::io::{BufRead as _, IsTerminal as _};
-
 use anyhow::bail;
 use cargo::signing::keys::{self, AgentKeyOf, ByHand, End, How, Life, Outcome, OwnKeyOf, Which};
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, GlobalContext};
 use url::Url;
 
+use super::super::confirm;
 use super::make::printing;
 use super::named;
 
@@ -115,7 +114,7 @@ pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
         Some(of) => {
             let key = of.describe(gctx)?;
             if !args.flag("yes") {
-                confirm(gctx, &question("revoke", &key, REVOKED), "revoke")?;
+                asked(gctx, &question("revoke", &key, REVOKED), "revoke")?;
             }
             let outcome = keys::withdraw_in_agent(gctx, &of)?;
             (of.identity, key, outcome)
@@ -181,27 +180,17 @@ fn ended(gctx: &GlobalContext, args: &ArgMatches, of: OwnKeyOf, how: End) -> Car
         return Ok(of);
     }
     if !args.flag("yes") {
-        confirm(gctx, &question(verb, &key, effect), verb)?;
+        asked(gctx, &question(verb, &key, effect), verb)?;
     }
     let of = keys::end(gctx, of, how)?;
     gctx.shell().status(status, format!("signing key {key}"))?;
     Ok(of)
 }
 
-/// Asks a question that only "yes" answers.
-fn confirm(gctx: &GlobalContext, question: &str, verb: &str) -> CargoResult<()> {
-    let stdin = std::io::stdin();
-    if !(stdin.is_terminal() && std::io::stderr().is_terminal()) {
-        bail!(
-            "there is no terminal to ask whether to {verb} the key\n\nhelp: add `--yes` to do it without asking"
-        );
-    }
-    write!(gctx.shell().err(), "{question} [yes/no] ")?;
-    gctx.shell().err().flush()?;
-    let mut answer = String::new();
-    stdin.lock().read_line(&mut answer)?;
-    match answer.trim() {
-        "yes" => Ok(()),
-        _ => bail!("the key was not {verb}d"),
-    }
+fn asked(gctx: &GlobalContext, question: &str, verb: &str) -> CargoResult<()> {
+    let (doing, declined) = (
+        format!("{verb} the key"),
+        format!("the key was not {verb}d"),
+    );
+    confirm(gctx, question, &doing, &declined)
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use consign_identity::account::{self, AccountNumber, Standing};
 use consign_identity::answer::{Answer, Cached, NoAnswer};
 use consign_identity::openpgp::Worth;
-use consign_identity::provider::{Question, When};
+use consign_identity::provider::{Location, Question, When};
 use consign_policy::{KeyAnswer, Unanswered, Withdrawn};
 use consign_statement::{PublicKey, SignedFields};
 
@@ -169,6 +169,13 @@ impl Known {
             Some(_) => KeyAnswer::Withdrawn(Withdrawn::NotPublished),
             None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
         }
+    }
+
+    /// Whether it can be asked without a network, and so is every time.
+    pub(super) fn is_at_hand(&self) -> bool {
+        let places = self.places.as_deref().unwrap_or_default();
+        let mut locations = places.iter().map(|place| place.question.location());
+        locations.any(|location| matches!(location, Location::File(_)))
     }
 
     /// Whether it was answered before, and `key` was not in the answer.

@@ -30,9 +30,8 @@ pub(super) fn say(
             None => "new".to_owned(),
             Some(before) => {
                 let version = before.version();
-                let summary = exactly(registry, before)?;
-                let entry = summary.as_ref().and_then(|summary| summary.signed());
-                let finding = entry.map(|entry| check(gctx, before, entry));
+                let entry = entry_of(registry, before)?;
+                let finding = entry.as_ref().map(|entry| check(gctx, before, entry));
                 match finding.transpose()?.and_then(Finding::published) {
                     Some(same) if same.signer() == published.signer() => continue,
                     Some(other) => {
@@ -53,11 +52,19 @@ pub(super) fn say(
 }
 
 /// What was chosen before in the place of `id`: in the same line, or else the newest.
-fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
+pub(super) fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId> {
     let same = |other: &PackageId| other.name() == id.name() && other.source_id() == id.source_id();
     let others = previous.iter().filter(same);
     others.max_by_key(|other| {
         let is_same_line = Line::of(other.version()) == Line::of(id.version());
         (is_same_line, other.version().clone())
     })
+}
+
+/// The entry of exactly `id`, from the registry that has it.
+pub(super) fn entry_of(
+    registry: &mut PackageRegistry<'_>,
+    id: PackageId,
+) -> CargoResult<Option<SharedEntry>> {
+    Ok(exactly(registry, id)?.and_then(|summary| summary.signed().cloned()))
 }

@@ -19,7 +19,6 @@ use super::{SIGNERS_FILE, file_of, sightings_file, users_file, workspace_root};
 use crate::core::Workspace;
 use crate::signing::check::refused;
 use crate::signing::look::Locked;
-use crate::signing::lookup::numbers;
 use crate::{CargoResult, GlobalContext};
 
 /// The file that a command changes: the user's own, or what serves the workspace.
@@ -30,7 +29,7 @@ pub fn target(gctx: &GlobalContext, users: bool) -> CargoResult<Store> {
     match workspace_root(gctx, gctx.signing.invocation())? {
         Some(root) => {
             let sightings = || sightings_file(gctx, &root);
-            Ok(Store::new(file_of(gctx, &root).unwrap_or_else(sightings)))
+            Ok(Store::new(file_of(gctx, &root)?.unwrap_or_else(sightings)))
         }
         None => bail!(
             "there is no workspace here, and so no signers file of one\n\n\
@@ -82,22 +81,16 @@ pub fn allow(
         gctx.signing.answers.fetch_accounts(gctx, &wanted)?;
         for identity in identities {
             let answer = gctx.signing.answers.account(identity);
-            // What was recorded here of whoever had the name before does not count any more.
-            if let Some(AccountAnswer::Number(number)) = &answer
-                && let Some(provider) = gctx
-                    .signing
-                    .policy(gctx)?
-                    .providers()
-                    .get(identity.provider())
-            {
-                numbers::record(gctx, provider, identity.user(), *number)?;
-            }
             numbers.insert(identity, answer);
         }
     }
+    let serving = gctx.signing.serving(gctx)?;
     let changed = store.change(gctx, |signers| {
         let mut changes = Changes::default();
-        let mut package = signers.package(registry, name).cloned().unwrap_or_default();
+        // What another file says of the package is said here too from now on, where this one goes before it.
+        let known = signers.package(registry, name);
+        let known = known.or_else(|| serving.package(registry, name));
+        let mut package = known.cloned().unwrap_or_default();
         match allow {
             Allow::Signers {
                 identities,
@@ -150,9 +143,14 @@ fn account(
         Some(AccountAnswer::Number(number)) => {
             match account.number {
                 Some(before) if before != number => {
+                    let others = packages_of(signers, identity);
+                    let others = match others.is_empty() {
+                        true => String::new(),
+                        false => format!(", for {} as well", others.join(", ")),
+                    };
                     notes.push(format!(
                         "`{identity}` was account {before} and is account {number} now: the keys of the \
-                         other one do not count any more"
+                         other one do not count any more{others}"
                     ));
                     account.keys.clear();
                 }
@@ -183,6 +181,19 @@ fn account(
     }
     account.keys.extend(key);
     account
+}
+
+/// The packages that an identity may sign, quoted.
+fn packages_of(signers: &Signers, identity: &Identity) -> Vec<String> {
+    let registries = signers.registries.values();
+    let packages = registries.flat_map(|registry| &registry.packages);
+    packages
+        .filter(|(_, package)| {
+            let mut may = package.signers.iter();
+            may.any(|signer| signer.identity == *identity)
+        })
+        .map(|(name, _)| format!("`{name}`"))
+        .collect()
 }
 
 /// Takes back what is said of the package `name`: all of it, or that `identities` may sign it. Returns
@@ -297,6 +308,7 @@ pub fn init(ws: &Workspace<'_>, locked: &Locked) -> CargoResult<Made> {
             version: looked.id.version(),
             published,
             number,
+            beside: Vec::new(),
         };
         sighting.record(file.signers(), &mut changes);
     }
@@ -351,16 +363,7 @@ fn exempt(
     let changed = changes.packages.get(&key).and_then(Option::as_ref);
     let known = changed.or_else(|| signers.package(registry, name));
     let mut package = known.cloned().unwrap_or_default();
-    let plain = Version {
-        build: semver::BuildMetadata::EMPTY,
-        ..version.clone()
-    };
-    let versions: VersionReq = format!("={plain}")
-        .parse()
-        .context("a version is a requirement")?;
-    if !package.unsigned.contains(&versions) {
-        package.unsigned.push(versions);
-    }
+    package.exempt(version);
     if package.reason.is_none() {
         package.reason = Some("not signed when this file was made".parse()?);
     }

@@ -15,6 +15,7 @@ use consign_statement::Digest;
 
 use super::signing_folder;
 use crate::signing::private_file::create_private;
+use crate::signing::report;
 use crate::util::{FileLock, Filesystem};
 use crate::{CargoResult, GlobalContext};
 
@@ -52,7 +53,13 @@ impl Store {
         let unreadable = || format!("failed to read the signers file `{}`", self.path.display());
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // A link that leads nowhere is there.
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && fs::symlink_metadata(&self.path).is_err() =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(error).with_context(unreadable),
         };
         if metadata.len() > MAX_FILE {
@@ -153,10 +160,13 @@ impl Store {
         // The same file by whatever path.
         let name = Digest::of(self.real_path().as_os_str().as_encoded_bytes());
         let folder = signing_folder(gctx).join("locks");
-        create_private(&folder)
-            .with_context(|| format!("failed to create `{}`", folder.display()))?;
-        let folder = Filesystem::new(folder);
         let what = format!("signers file `{}`", self.path.display());
-        folder.open_rw_exclusive_create(name.to_string(), gctx, &what)
+        let locked = create_private(&folder)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| {
+                let folder = Filesystem::new(folder.clone());
+                folder.open_rw_exclusive_create(name.to_string(), gctx, &what)
+            });
+        locked.with_context(|| report::not_locked(&self.path, &folder))
     }
 }

@@ -130,6 +130,23 @@ fn dependency_that_only_the_index_has_is_refused() {
     consign.refuses("its index entry has other dependencies than what was signed");
 }
 
+/// `foo` wants a `bar` that is good. The index says that any will do, and the newest is the attacker's.
+#[test]
+fn requirement_that_only_the_index_widens_is_refused() {
+    let world = World::new();
+    world.publish_elsewhere(world.library("bar", "1.0.0"));
+    world.publish_elsewhere(world.library("bar", "2.0.0").file("src/lib.rs", EVIL));
+    let foo = world.library("foo", "1.0.0").dependency("bar", "1");
+    let lib = "pub fn name() -> &'static str { bar::name() }";
+    world.publish_elsewhere(foo.file("src/lib.rs", lib));
+    let scene = Scene::of(world);
+    let any = |line: &mut serde_json::Value| line["deps"][0]["req"] = json!(">=1.0.0, <3.0.0");
+    scene.world.registry.edit_line("foo", "1.0.0", any);
+    let (stock, consign) = scene.run(["run"]);
+    stock.is_hit();
+    consign.refuses("its index entry has other dependencies than what was signed");
+}
+
 /// All of 1.0.0, which has a hole, under the number 1.0.9; the carrier stays what it is.
 #[test]
 fn older_version_under_a_newer_number_is_refused() {

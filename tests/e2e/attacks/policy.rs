@@ -43,9 +43,9 @@ fn project_that_redefines_a_provider_is_refused() {
     consign.refuses("signing.identities.github");
 }
 
-/// An alias is part of the command line that it expands to.
+/// What an alias expands to is part of the command line, and the user typed none of it.
 #[test]
-fn alias_of_a_project_lowers_the_users_policy() {
+fn alias_of_a_project_does_not_lower_the_users_policy() {
     let world = World::new();
     world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
     let scene = Scene::of(world);
@@ -57,7 +57,23 @@ fn alias_of_a_project_lowers_the_users_policy() {
     });
     let (stock, consign) = scene.run_without_a_rule(["start"]);
     stock.is_hit();
-    consign.is_hit();
+    consign.refuses("is not signed");
+}
+
+#[test]
+fn alias_of_a_project_does_not_redefine_a_provider() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let scene = Scene::of(world);
+    scene.attack(|victim| {
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        let alias = "[alias]\nstart = [\"run\", \"--config\", \
+                     \"signing.identities.github.keys='http://127.0.0.1:1/{user}'\"]";
+        fs::write(victim.app.join(".cargo/config.toml"), alias).unwrap();
+    });
+    let (stock, consign) = scene.run_without_a_rule(["start"]);
+    stock.is_hit();
+    consign.refuses("`signing.identities.github` in an alias would replace the one");
 }
 
 #[test]

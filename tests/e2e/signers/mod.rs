@@ -3,6 +3,7 @@
 //! - [`hijacks`]: an upgrade to a package that was taken over, and its honest twin;
 //! - [`files`]: which signers file serves, who writes it and when;
 //! - [`commands`]: `cargo signers`;
+//! - [`serving`]: what could stand in the way of a file, or of what was seen;
 //! - [`levels`]: what is new, and git;
 //! - [`updates`]: what `cargo update` and the resolver make of it;
 //! - [`maintainers`]: what `cargo publish` says before;
@@ -13,6 +14,7 @@ mod files;
 mod hijacks;
 pub mod levels;
 mod maintainers;
+mod serving;
 mod updates;
 mod words;
 

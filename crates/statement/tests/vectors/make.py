@@ -505,6 +505,12 @@ del BARE["cksum"]
 carrier_case("carrier_minimal", "verified", "no member that could be left out", carrier(BARE, left_out={}), PLAIN_LINE)
 carrier_case("carrier_implied_feature", "verified", "a line that tells of a feature which a dependency implies",
              carrier(IN_PACKAGE), IN_PACKAGE_LINE | {"features": {"default": ["bar"], "bar": ["dep:bar"]}})
+carrier_case("carrier_requirement_retold", "verified", "a line that tells of a requirement in other words",
+             carrier(carried(deps=[dep("bar", req="^1.2")], features={})),
+             line(carried(deps=[dep("bar", req=">=1.2.0, <2.0.0")], features={}), cksum=CKSUM))
+carrier_case("carrier_line_requirement_changed", "other-entry", "a requirement that lets more in",
+             carrier(carried(deps=[dep("bar", req="^1.2")], features={})),
+             line(carried(deps=[dep("bar", req=">=1.2.0")], features={}), cksum=CKSUM))
 carrier_case("carrier_version_unknown", "unknown-version", "a version that is not known counts as unsigned",
              {"v": 2, "more": []}, IN_PACKAGE_LINE)
 carrier_case("carrier_of_another_package", "other-release", "a true carrier, of another package",

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use consign_testbed::Home;
 
 use super::series::{Times, in_turns};
-use super::workload::{Place, Workload};
+use super::workload::{Place, Signed, Workload};
 
 /// Where the program is that tells how much memory another one took. (GNU time; `wait4`, which it
 /// calls, is out of reach of safe code.)
@@ -17,6 +17,10 @@ const TIME: &str = "/usr/bin/time";
 /// A command that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Which {
+    /// `cargo fetch` from an empty home, without a lockfile, where only the packages carry signatures.
+    CarriedFetch,
+    /// `cargo generate-lockfile` and `cargo fetch` for this platform, the same.
+    CarriedLock,
     /// `cargo check` of everything, from unpacked sources.
     Check,
     /// `cargo fetch` from an empty home, without a lockfile.
@@ -53,6 +57,10 @@ enum Start {
 pub struct Part {
     /// The arguments, without `--require-signatures`.
     pub args: &'static [&'static str],
+    /// Those of a second command, which goes on where the first ended.
+    then: Option<Then>,
+    /// Where the signatures are.
+    pub signed: Signed,
     /// What it is, in words.
     pub about: &'static str,
     /// What the ratio of our minimum to stock cargo's may be.
@@ -62,6 +70,18 @@ pub struct Part {
     signers: bool,
     rounds: u32,
 }
+
+/// A second command.
+#[derive(Debug)]
+struct Then {
+    args: &'static [&'static str],
+    /// What those do who looked into all packages already: they unpack what this platform needs. The others
+    /// download as many packages here as these did before.
+    requiring: &'static [&'static str],
+}
+
+/// The platform of this machine, as an argument.
+const HOST: &str = "--target=host-tuple";
 
 impl Which {
     /// All of them, in order.
@@ -73,14 +93,42 @@ impl Which {
         Which::Lockfile,
         Which::Fetch,
         Which::FetchLocked,
+        Which::CarriedFetch,
+        Which::CarriedLock,
         Which::Check,
     ];
 
     /// What there is to know of it.
     pub const fn part(self) -> &'static Part {
         match self {
+            Which::CarriedFetch => &Part {
+                args: &["fetch"],
+                then: None,
+                signed: Signed::InPackages,
+                about: "from an empty home, no lockfile, signed in the packages alone",
+                bound: Some(1.05),
+                start: Start::Nothing { lockfile: false },
+                signers: false,
+                rounds: 20,
+            },
+            Which::CarriedLock => &Part {
+                args: &["generate-lockfile"],
+                then: Some(Then {
+                    args: &["fetch"],
+                    requiring: &["fetch", HOST],
+                }),
+                signed: Signed::InPackages,
+                about: "and `cargo fetch`, from an empty home, signed in the packages alone; where signatures \
+                        are required, `fetch --target` of this platform",
+                bound: Some(1.10),
+                start: Start::Nothing { lockfile: false },
+                signers: false,
+                rounds: 20,
+            },
             Which::Check => &Part {
                 args: &["check", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "everything, from unpacked sources",
                 bound: Some(1.02),
                 start: Start::Unbuilt,
@@ -89,6 +137,8 @@ impl Which {
             },
             Which::Fetch => &Part {
                 args: &["fetch"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "from an empty home, no lockfile",
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
@@ -97,6 +147,8 @@ impl Which {
             },
             Which::FetchLocked => &Part {
                 args: &["fetch", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "from an empty home",
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: true },
@@ -105,6 +157,8 @@ impl Which {
             },
             Which::NoOp => &Part {
                 args: &["check", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "nothing to do",
                 bound: Some(1.00),
                 start: Start::Built,
@@ -113,6 +167,8 @@ impl Which {
             },
             Which::Lockfile => &Part {
                 args: &["generate-lockfile"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "from an empty home",
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
@@ -121,6 +177,8 @@ impl Which {
             },
             Which::NoOpSigners => &Part {
                 args: &["check", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "nothing to do, with a `Cargo.signers`",
                 bound: Some(1.00),
                 start: Start::Built,
@@ -129,6 +187,8 @@ impl Which {
             },
             Which::Resolve => &Part {
                 args: &["generate-lockfile"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "everything is downloaded",
                 bound: None,
                 start: Start::Fetched { lockfile: false },
@@ -137,6 +197,8 @@ impl Which {
             },
             Which::Tree => &Part {
                 args: &["tree", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
                 about: "everything is downloaded",
                 bound: None,
                 start: Start::Fetched { lockfile: true },
@@ -215,6 +277,28 @@ pub struct Measured {
     pub memory: Option<Vec<f64>>,
 }
 
+/// How many packages are downloaded to find out who signed them, and how many of them this platform needs.
+pub fn downloads(workload: &Workload) -> anyhow::Result<String> {
+    let count = |contestant: Contestant, args: &[&str]| {
+        let place = contestant.place(workload);
+        let home = Which::CarriedLock.part().start(place)?;
+        let run = home.cargo(&place.cargo, &place.project);
+        run.args(args).args(contestant.args()).run().succeeded();
+        let mut packages = 0;
+        for registry in fs::read_dir(home.path().join("registry/cache"))? {
+            packages += fs::read_dir(registry?.path())?.count();
+        }
+        anyhow::Ok(packages)
+    };
+    let all = count(Contestant::Requiring, &["generate-lockfile"])?;
+    let needed = count(Contestant::Stock, &["fetch", HOST])?;
+    Ok(format!(
+        "Where the index says nothing and signatures are required, `cargo generate-lockfile` downloads {all} \
+         packages; `cargo fetch {HOST}` of stock cargo downloads {needed}. The other {} are for other platforms.\n",
+        all.saturating_sub(needed)
+    ))
+}
+
 /// Measures a command.
 pub fn measure(which: Which, workload: &Workload, rounds: Option<u32>) -> anyhow::Result<Measured> {
     let part = which.part();
@@ -283,19 +367,31 @@ impl Part {
     fn time(&self, contestant: Contestant, workload: &Workload) -> anyhow::Result<Duration> {
         let place = contestant.place(workload);
         let home = self.start(place)?;
-        let run = home.cargo(&place.cargo, &place.project);
-        let run = run.args(self.args).args(contestant.args());
-        let since = Instant::now();
-        let output = run.run();
-        let took = since.elapsed();
-        output.succeeded();
+        let mut took = Duration::ZERO;
+        for args in self.commands(contestant) {
+            let run = home.cargo(&place.cargo, &place.project);
+            let run = run.args(args).args(contestant.args());
+            let since = Instant::now();
+            let output = run.run();
+            took += since.elapsed();
+            output.succeeded();
+        }
         Ok(took)
+    }
+
+    /// The arguments of all commands, in order.
+    fn commands(&self, contestant: Contestant) -> impl Iterator<Item = &'static [&'static str]> {
+        let then = self.then.as_ref().map(|then| match contestant {
+            Contestant::Requiring => then.requiring,
+            _ => then.args,
+        });
+        [self.args].into_iter().chain(then)
     }
 
     /// The most memory that each took in a run of its own.
     fn memory(&self, workload: &Workload) -> anyhow::Result<Option<Vec<f64>>> {
-        let compiles = self.start == Start::Unbuilt;
-        if compiles || !Path::new(TIME).exists() {
+        let is_its_own = self.start != Start::Unbuilt && self.then.is_none();
+        if !is_its_own || !Path::new(TIME).exists() {
             return Ok(None);
         }
         let of = |contestant: &Contestant| {

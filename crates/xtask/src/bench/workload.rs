@@ -39,23 +39,41 @@ pub struct Workload {
     _sandbox: Sandbox,
 }
 
+/// Where signatures are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// In the index.
+    InIndex,
+    /// In the packages, and the index says nothing of them.
+    InPackages,
+}
+
 impl Workload {
     /// Imports and signs the packages, and writes what is to be built.
-    pub fn prepare(stock: PathBuf, consign: PathBuf) -> anyhow::Result<Workload> {
+    pub fn prepare(stock: PathBuf, consign: PathBuf, signed: Signed) -> anyhow::Result<Workload> {
         let workspace = workspace(&stock)?;
         let packages = registry_packages(&workspace);
         let sandbox = Sandbox::new();
         let registry = Registry::start(&sandbox);
         let keys = KeyServer::start();
         mirror::import(&registry, &packages)?;
-        mirror::sign(&registry, &keys, &packages)?;
-        let lockfile = Path::new(PROJECT).join("Cargo.lock");
+        let lockfile = fs::read_to_string(Path::new(PROJECT).join("Cargo.lock"))?;
+        let lockfile = match signed {
+            Signed::InIndex => {
+                mirror::sign(&registry, &keys, &packages)?;
+                lockfile
+            }
+            // The packages are others then, and so are their checksums.
+            Signed::InPackages => mirror::carry(&registry, &keys, &packages)?
+                .into_iter()
+                .fold(lockfile, |text, (old, new)| text.replace(&old, &new)),
+        };
         let write = |project: &Path| write_project(project, &workspace);
         Workload::of(
             [stock, consign],
             (sandbox, registry, keys),
             &packages,
-            &lockfile,
+            lockfile,
             write,
         )
     }
@@ -65,7 +83,7 @@ impl Workload {
         [stock, consign]: [PathBuf; 2],
         (sandbox, registry, keys): (Sandbox, Registry, KeyServer),
         packages: &[(String, String)],
-        lockfile: &Path,
+        lockfile: String,
         write: impl Fn(&Path) -> anyhow::Result<()>,
     ) -> anyhow::Result<Workload> {
         let place = |name: &str, cargo| {
@@ -81,7 +99,7 @@ impl Workload {
                 home: home(name),
                 empty_home: home(&format!("empty-{name}")),
                 project,
-                lockfile: lockfile.to_owned(),
+                lockfile: lockfile.clone(),
             })
         };
         Ok(Workload {
@@ -122,9 +140,9 @@ impl Workload {
         for name in ["stock", "consign", "requiring"] {
             package(name);
         }
-        let lockfile = locked.join("Cargo.lock");
+        let lockfile = fs::read_to_string(locked.join("Cargo.lock"))?;
         let all = (sandbox, registry, keys);
-        Workload::of([stock, consign], all, &made, &lockfile, |_| Ok(()))
+        Workload::of([stock, consign], all, &made, lockfile, |_| Ok(()))
     }
 }
 
@@ -138,8 +156,8 @@ pub struct Place {
     pub empty_home: Home,
     /// The folder of the project.
     pub project: PathBuf,
-    /// The lockfile that it has in the beginning.
-    lockfile: PathBuf,
+    /// The text of its lockfile.
+    lockfile: String,
 }
 
 impl Place {
@@ -147,7 +165,7 @@ impl Place {
     pub fn set_lockfile(&self, there: bool) -> anyhow::Result<()> {
         let lockfile = self.project.join("Cargo.lock");
         match there {
-            true => fs::copy(&self.lockfile, lockfile).map(|_| ())?,
+            true => fs::write(lockfile, &self.lockfile)?,
             false if lockfile.exists() => fs::remove_file(lockfile)?,
             false => {}
         }

@@ -1,0 +1,90 @@
+//! Who signed what `Cargo.lock` names, where nothing is recorded of a package.
+//!
+//! What was seen of signers is kept for a folder. In a copy of it, or a fresh clone, nothing is; but the
+//! lockfile came along, and the versions in it were accepted by somebody. So who signed these is what the
+//! package is known by: another version that somebody else signed, or nobody, is not taken for it.
+
+use consign_policy::{Finding, Lost, New, Wrong};
+use consign_signers::{Line, Signer};
+
+use super::updates::{entry_of, predecessor};
+use super::{is_from_registry, look};
+use crate::core::registry::PackageRegistry;
+use crate::core::{PackageId, Resolve};
+use crate::signing::carried::{may_carry, says_nothing};
+use crate::signing::check::{check, record};
+use crate::{CargoResult, GlobalContext};
+
+/// Those of `resolved` that are not in `previous`, and are not signed as the version there is.
+pub(super) fn unlike(
+    gctx: &GlobalContext,
+    previous: &Resolve,
+    registry: &mut PackageRegistry<'_>,
+    resolved: &Resolve,
+) -> CargoResult<Vec<(PackageId, Finding)>> {
+    let mut unlike = Vec::new();
+    for id in resolved.iter().filter(|id| is_from_registry(*id)) {
+        if previous.contains(&id) || is_recorded(gctx, id)? {
+            continue;
+        }
+        let Some(before) = predecessor(previous, id) else {
+            continue;
+        };
+        if let Some(finding) = beside(gctx, registry, resolved, id, before)? {
+            unlike.push((id, finding));
+        }
+    }
+    Ok(unlike)
+}
+
+fn is_recorded(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    let rules = gctx.signing.rules(gctx, id.source_id())?;
+    let serving = gctx.signing.serving(gctx)?;
+    Ok(serving.package(&rules.registry, &id.name()).is_some())
+}
+
+/// What is found of `id` beside the version `before`, if that is signed and this is not, or by another.
+fn beside(
+    gctx: &GlobalContext,
+    registry: &mut PackageRegistry<'_>,
+    resolved: &Resolve,
+    id: PackageId,
+    before: PackageId,
+) -> CargoResult<Option<Finding>> {
+    let Some(entry) = entry_of(registry, before)? else {
+        return Ok(None);
+    };
+    let Some(published) = check(gctx, before, &entry)?.published() else {
+        return Ok(None);
+    };
+    let expected = vec![Signer::new(published.signer().clone(), None)];
+    // An older line may be from before it was signed.
+    if may_carry(resolved.summary(id)) && Line::of(id.version()) >= Line::of(before.version()) {
+        look(gctx, &[id])?;
+    }
+    let finding = match gctx.signing.chosen(id).filter(|entry| !says_nothing(entry)) {
+        None if Line::of(id.version()) < Line::of(before.version()) => None,
+        None => Some(Finding::LostSignature(Lost {
+            version: None,
+            since: Some(before.version().clone()),
+            expected,
+        })),
+        Some(other) => match check(gctx, id, &other)? {
+            Finding::UnknownSigner(newcomer)
+                if newcomer.new == New::Signer && newcomer.signer != *published.signer() =>
+            {
+                Some(Finding::WrongSigner(Wrong::Signer {
+                    signer: newcomer.signer.clone(),
+                    expected,
+                    since: vec![before.version().clone()],
+                }))
+            }
+            _ => None,
+        },
+    };
+    // From now on it is known, to whoever accepts the other as well.
+    if finding.is_some() {
+        record(gctx, &[(before, entry)])?;
+    }
+    Ok(finding)
+}
