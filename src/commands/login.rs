@@ -42,11 +42,30 @@ pub fn login(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
     if let Some(identity) = &identity {
         signs_as(gctx, identity)?;
     } else if args.flag("no-sign") {
-        keys::remember_no(gctx)?;
+        no(gctx)?;
     } else if may_ask(gctx) && keys::is_undecided(gctx)? {
         ask(gctx)?;
     }
+    for of in keys::unfinished(gctx)? {
+        // Of that one, all is said.
+        if Some(&of.identity) != identity.as_ref() {
+            account::published(gctx, &of)?;
+        }
+    }
     Ok(())
+}
+
+/// Remembers that no key is to be made, where there is none.
+fn no(gctx: &GlobalContext) -> CargoResult<()> {
+    match keys::signing(gctx, None)? {
+        None => keys::remember_no(gctx),
+        Some(of) => gctx.shell().warn(format!(
+            "`--no-sign` changes nothing: the key {} is here, and signs what is published\n\
+             help: `cargo key retire {}` ends it",
+            of.describe(gctx)?,
+            of.name(gctx)?
+        )),
+    }
 }
 
 /// `cargo logout`
@@ -87,7 +106,9 @@ fn ask(gctx: &GlobalContext) -> CargoResult<()> {
         let mut answer = String::new();
         let is_end = std::io::stdin().lock().read_line(&mut answer)? == 0;
         let identity = match (answer.trim(), &proposed) {
-            ("no", _) => return keys::remember_no(gctx),
+            (no, _) if ["no", "n"].contains(&&*no.to_ascii_lowercase()) => {
+                return keys::remember_no(gctx);
+            }
             ("", _) if is_end => return Ok(()),
             ("", None) => return Ok(()),
             ("", Some(identity)) => Ok(identity.clone()),
@@ -104,7 +125,10 @@ fn ask(gctx: &GlobalContext) -> CargoResult<()> {
 /// Makes a key for `identity`, where there is none that signs, and publishes it.
 fn signs_as(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
     let of = match keys::of(gctx, identity)? {
-        Some(of) => of,
+        Some(of) => {
+            keys::forget_no(gctx)?;
+            of
+        }
         None => {
             let of = keys::create(gctx, identity, None)?;
             let key = of.describe(gctx)?;

@@ -42,8 +42,13 @@ pub fn beside(upstream: Vec<Command>) -> Vec<Command> {
 /// Tells [`cargo::signing`] what is run, before anything else is done.
 pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
     let mut invocation = Invocation::default();
-    if let Some((name, args)) = args.subcommand() {
+    if let Some((name, mut args)) = args.subcommand() {
         invocation.command = name.to_owned();
+        // What `cargo signers allow` is told stands behind `allow`.
+        if name == "signers" {
+            args = args.subcommand().map_or(args, |(_, args)| args);
+            invocation.users_own = args.flag("user");
+        }
         let manifest = match name {
             "install" => "path",
             _ => "manifest-path",

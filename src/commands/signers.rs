@@ -6,11 +6,15 @@
 mod change;
 mod tell;
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use cargo::core::{SourceId, Workspace};
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, CliResult, GlobalContext};
+use cargo_util_schemas::manifest::PackageName;
 use clap_complete::ArgValueCandidates;
+use consign_signers::Signers;
 use consign_statement::RegistryId;
 
 pub fn cli() -> Command {
@@ -43,8 +47,13 @@ pub fn cli() -> Command {
         .subcommand(
             of_package("remove")
                 .about("Take back what is said of a package")
-                .arg(package("The package"))
-                .arg(identities("Who may not sign it any more; all that is said of it where nobody is named")),
+                .arg(package("The package, and which versions: `NAME` or `NAME@REQ`"))
+                .arg(identities("Who may not sign it any more; all that is said of it where nothing is named"))
+                .arg(flag("unsigned", "Take back that versions are accepted without a signature"))
+                .arg(
+                    opt("key", "Take back this key: of the signer, or of a version that is kept")
+                        .value_name("KEY"),
+                ),
         )
         .subcommand(
             subcommand("list")
@@ -119,20 +128,17 @@ fn named(args: &ArgMatches) -> (&str, Option<&str>) {
     }
 }
 
-/// The registry that a package of this name is in: the one that is named, or where `Cargo.lock` has it, or
-/// the default one.
-fn registry(gctx: &GlobalContext, args: &ArgMatches, name: &str) -> CargoResult<RegistryId> {
+/// The registry that a package of this name is in: the one that is named, or the only one that the first of
+/// `places` has it from, or the default one.
+fn registry(gctx: &GlobalContext, args: &ArgMatches, places: Places) -> CargoResult<RegistryId> {
     let is_named = ["registry", "index"]
         .iter()
         .any(|arg| args.get_one::<String>(arg).is_some());
-    if !is_named
-        && !args.flag("user")
-        && let Ok(ws) = args.workspace(gctx)
-    {
-        let sources = locked_sources(&ws, name)?;
-        match &sources[..] {
+    let Places { name, places } = places;
+    for found in places.into_iter().filter(|_| !is_named) {
+        match &found[..] {
             [] => {}
-            [only] => return identity_of(gctx, *only),
+            [only] => return Ok(only.clone()),
             several => {
                 let names: Vec<_> = several.iter().map(ToString::to_string).collect();
                 anyhow::bail!(
@@ -150,6 +156,48 @@ fn registry(gctx: &GlobalContext, args: &ArgMatches, name: &str) -> CargoResult<
     identity_of(gctx, source)
 }
 
+/// Where a package of a name is known from.
+struct Places<'n> {
+    name: &'n str,
+    places: Vec<Vec<RegistryId>>,
+}
+
+impl<'n> Places<'n> {
+    /// The package called `name`, if any can be called that.
+    fn of(name: &'n str) -> CargoResult<Places<'n>> {
+        PackageName::new(name)?;
+        let places = Vec::new();
+        Ok(Places { name, places })
+    }
+
+    /// And where `Cargo.lock` has it from, where it is not the user's own file that is meant.
+    fn and_locked(mut self, gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<Places<'n>> {
+        if !args.flag("user")
+            && let Ok(ws) = args.workspace(gctx)
+        {
+            self.places.push(locked_in(&ws, self.name)?);
+        }
+        Ok(self)
+    }
+
+    /// And what `files` say of it.
+    fn and_said<'s>(mut self, files: impl IntoIterator<Item = &'s Signers>) -> Places<'n> {
+        let registries = files.into_iter().flat_map(|file| &file.registries);
+        let has_it = registries.filter(|(_, known)| known.packages.contains_key(self.name));
+        let said: BTreeSet<_> = has_it.map(|(registry, _)| registry.clone()).collect();
+        self.places.push(said.into_iter().collect());
+        self
+    }
+}
+
+/// How a registry is called in messages.
+fn called(registry: &RegistryId) -> String {
+    match *registry == RegistryId::crates_io() {
+        true => "crates.io".to_owned(),
+        false => format!("`{registry}`"),
+    }
+}
+
 fn identity_of(gctx: &GlobalContext, source: SourceId) -> CargoResult<RegistryId> {
     let rules = gctx.signing.rules(gctx, source);
     Ok(rules
@@ -159,16 +207,18 @@ fn identity_of(gctx: &GlobalContext, source: SourceId) -> CargoResult<RegistryId
 }
 
 /// The registries that `Cargo.lock` has a package of this name from.
-fn locked_sources(ws: &Workspace<'_>, name: &str) -> CargoResult<Vec<SourceId>> {
-    let mut sources = Vec::new();
+fn locked_in(ws: &Workspace<'_>, name: &str) -> CargoResult<Vec<RegistryId>> {
+    let mut registries = Vec::new();
     for id in cargo::ops::load_pkg_lockfile(ws)?
         .iter()
         .flat_map(|locked| locked.iter())
     {
-        let source = id.source_id();
-        if id.name() == name && source.is_registry() && !sources.contains(&source) {
-            sources.push(source);
+        if id.name() == name && id.source_id().is_registry() {
+            let registry = identity_of(ws.gctx(), id.source_id())?;
+            if !registries.contains(&registry) {
+                registries.push(registry);
+            }
         }
     }
-    Ok(sources)
+    Ok(registries)
 }

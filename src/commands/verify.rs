@@ -1,8 +1,8 @@
 //! `cargo verify`: everything that `Cargo.lock` names is checked, and nothing is built.
 
-use cargo::core::{PackageIdSpec, PackageIdSpecQuery as _, Workspace};
+use cargo::core::{PackageId, PackageIdSpec, PackageIdSpecQuery as _, Workspace};
 use cargo::signing::look::look;
-use cargo::signing::verify::{FilesFound, Outcome, Row, verify};
+use cargo::signing::verify::{FilesFound, Other, Outcome, Row, others, verify};
 use cargo::util::Progress;
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, CliError, CliResult, GlobalContext, drop_println};
@@ -33,6 +33,14 @@ pub fn cli() -> Command {
 }
 
 pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
+    let refresh = args.flag("refresh");
+    let off = ["offline", "frozen"].into_iter().find(|off| args.flag(off));
+    if let Some(off) = off.filter(|_| refresh) {
+        return Err(anyhow::format_err!(
+            "`--refresh` asks who is out there, and `--{off}` forbids it\n\nhelp: leave one of them out"
+        )
+        .into());
+    }
     let ws = args.workspace(gctx)?;
     let specs = args.get_many::<String>("package").into_iter().flatten();
     let specs = specs
@@ -41,14 +49,14 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
     let wanted = |id| specs.is_empty() || specs.iter().any(|spec| spec.matches(id));
     // From the beginning, so that what is slow is told, be it those who are asked or the files.
     let mut progress = Progress::new("Comparing", gctx);
-    let locked = look(&ws, args.flag("refresh"), wanted)?;
-    let others: Vec<_> = locked.others.clone();
+    let locked = look(&ws, refresh, wanted)?;
+    let others = others(gctx, &locked.others)?;
     if let Some(spec) = specs.iter().find(|spec| {
         let mut all = locked
             .packages
             .iter()
             .map(|looked| &looked.id)
-            .chain(&others);
+            .chain(&locked.others);
         !all.any(|id| spec.matches(*id))
     }) {
         return Err(anyhow::format_err!("`Cargo.lock` names no package `{spec}`").into());
@@ -64,14 +72,13 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
         true => print_json(&ws, &rows, &others)?,
         false => print_table(&ws, &rows, &others)?,
     }
-    let worst = rows.iter().map(Row::outcome).max();
-    match worst {
-        None | Some(Outcome::Accepted) => Ok(()),
-        Some(Outcome::Refused) => Err(CliError::code(1)),
-        Some(Outcome::Unchecked) if rows.iter().any(|row| row.outcome() == Outcome::Refused) => {
-            Err(CliError::code(1))
-        }
-        Some(Outcome::Unchecked) => Err(CliError::code(101)),
+    let came_out = |outcome| rows.iter().any(|row| row.outcome() == outcome);
+    if came_out(Outcome::Refused) || others.iter().any(|other| other.refused.is_some()) {
+        return Err(CliError::code(1));
+    }
+    match came_out(Outcome::Unchecked) {
+        true => Err(CliError::code(101)),
+        false => Ok(()),
     }
 }
 
@@ -80,19 +87,25 @@ pub fn exec(gctx: &mut GlobalContext, args: &ArgMatches) -> CliResult {
 struct Summary {
     packages: usize,
     verified: usize,
+    /// Accepted at first sight, or by a key that has ended.
+    unknown_signer: usize,
+    ended_key: usize,
     unsigned: usize,
     refused: usize,
     unchecked: usize,
     /// What comes from git, or is the user's own.
     others: usize,
+    others_refused: usize,
     files_not_here: usize,
 }
 
 impl Summary {
-    fn of(rows: &[Row], others: usize) -> Summary {
+    fn of(rows: &[Row], others: &[Other]) -> Summary {
+        let refused = others.iter().filter(|other| other.refused.is_some());
         let mut summary = Summary {
             packages: rows.len(),
-            others,
+            others: others.len(),
+            others_refused: refused.count(),
             ..Summary::default()
         };
         for row in rows {
@@ -100,6 +113,8 @@ impl Summary {
                 (Outcome::Refused, _) => &mut summary.refused,
                 (Outcome::Unchecked, _) => &mut summary.unchecked,
                 (Outcome::Accepted, "unsigned") => &mut summary.unsigned,
+                (Outcome::Accepted, "unknown signer") => &mut summary.unknown_signer,
+                (Outcome::Accepted, "ended key") => &mut summary.ended_key,
                 (Outcome::Accepted, _) => &mut summary.verified,
             };
             *count += 1;
@@ -114,6 +129,8 @@ impl Summary {
         let mut parts = Vec::new();
         for (n, what) in [
             (self.verified, "verified"),
+            (self.unknown_signer, "by an unknown signer"),
+            (self.ended_key, "by an ended key"),
             (self.unsigned, "unsigned"),
             (self.refused, "refused"),
             (self.unchecked, "unchecked"),
@@ -126,6 +143,10 @@ impl Summary {
             true => String::new(),
             false => format!(": {}", parts.join(", ")),
         };
+        let refused = match self.others_refused {
+            0 => String::new(),
+            n => format!("; {n} from git refused"),
+        };
         let not_here = match self.files_not_here {
             0 => String::new(),
             n => format!(" (the files of {n} are not here)"),
@@ -134,25 +155,37 @@ impl Summary {
             1 => "1 package".to_owned(),
             n => format!("{n} packages"),
         };
-        format!("{packages}{parts}{not_here}")
+        format!("{packages}{parts}{refused}{not_here}")
+    }
+}
+
+/// What others there are of a package: `git` or `path`.
+fn kind(id: PackageId) -> &'static str {
+    match id.source_id().is_git() {
+        true => "git",
+        false => "path",
     }
 }
 
 /// A column of the table for each, and what is wrong below it.
-fn print_table(
-    ws: &Workspace<'_>,
-    rows: &[Row],
-    others: &[cargo::core::PackageId],
-) -> CargoResult<()> {
+fn print_table(ws: &Workspace<'_>, rows: &[Row], others: &[Other]) -> CargoResult<()> {
     let gctx = ws.gctx();
     let policy = gctx.signing.policy(gctx)?;
     let mut lines = Vec::new();
     for row in rows {
-        let published = row.looked.finding.published();
+        let published = row.published();
         let key = published.map(|published| published.signature().locator().key().to_string());
+        let id = row.looked.id;
+        let is_twin = |other: &Row| {
+            let other = other.looked.id;
+            other.name() == id.name() && other.source_id() != id.source_id()
+        };
         lines.push([
-            row.looked.id.name().to_string(),
-            row.looked.id.version().to_string(),
+            id.name().to_string(),
+            match rows.iter().any(is_twin) {
+                true => format!("{} ({})", id.version(), id.source_id()),
+                false => id.version().to_string(),
+            },
             row.finding().to_owned(),
             published.map_or(String::new(), |published| {
                 policy.display(published.signer())
@@ -164,15 +197,11 @@ fn print_table(
             row.carried_by().unwrap_or_default().to_owned(),
         ]);
     }
-    for id in others {
-        let kind = match id.source_id().is_git() {
-            true => "git",
-            false => "path",
-        };
+    for other in others {
         let mut line = [const { String::new() }; 7];
-        line[0] = id.name().to_string();
-        line[1] = id.version().to_string();
-        line[2] = kind.to_owned();
+        line[0] = other.id.name().to_string();
+        line[1] = other.id.version().to_string();
+        line[2] = kind(other.id).to_owned();
         lines.push(line);
     }
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
@@ -199,7 +228,13 @@ fn print_table(
             _ => gctx.shell().error(message)?,
         }
     }
-    let summary = Summary::of(rows, others.len()).line();
+    for other in others {
+        if let Some((reason, help)) = &other.refused {
+            let message = format!("`{}`: it {reason}\nhelp: {help}", other.id);
+            gctx.shell().error(message)?;
+        }
+    }
+    let summary = Summary::of(rows, others).line();
     gctx.shell().status("Verified", summary)
 }
 
@@ -241,6 +276,11 @@ enum Message<'a> {
         version: String,
         source: String,
         kind: &'a str,
+        accepted: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        help: Option<String>,
     },
     Summary {
         v: u8,
@@ -252,18 +292,14 @@ enum Message<'a> {
 /// The version of the messages.
 const V: u8 = 1;
 
-fn print_json(
-    ws: &Workspace<'_>,
-    rows: &[Row],
-    others: &[cargo::core::PackageId],
-) -> CargoResult<()> {
+fn print_json(ws: &Workspace<'_>, rows: &[Row], others: &[Other]) -> CargoResult<()> {
     let gctx = ws.gctx();
     let print = |message: &Message<'_>| -> CargoResult<()> {
         drop_println!(gctx, "{}", serde_json::to_string(message)?);
         Ok(())
     };
     for row in rows {
-        let published = row.looked.finding.published();
+        let published = row.published();
         let (why, help) = match row.words(ws) {
             Some((why, help)) => (Some(why), help),
             None => (None, None),
@@ -291,20 +327,24 @@ fn print_json(
             help,
         })?;
     }
-    for id in others {
+    for Other { id, refused } in others {
+        let (why, help) = match refused {
+            Some((reason, help)) => (Some(format!("it {reason}")), Some(help.clone())),
+            None => (None, None),
+        };
         print(&Message::Other {
             v: V,
             name: id.name().as_str(),
             version: id.version().to_string(),
             source: id.source_id().as_url().to_string(),
-            kind: match id.source_id().is_git() {
-                true => "git",
-                false => "path",
-            },
+            kind: kind(*id),
+            accepted: refused.is_none(),
+            why,
+            help,
         })?;
     }
     print(&Message::Summary {
         v: V,
-        summary: Summary::of(rows, others.len()),
+        summary: Summary::of(rows, others),
     })
 }

@@ -77,7 +77,7 @@ fn sign(
         signer.account,
         signer.key.public_key(),
     )?;
-    let time = gctx.signing.signing_time(gctx)?;
+    let time = gctx.signing.signing_time(gctx, signer)?;
     let carrier = Carrier::sign(release, registry, files, locator, time, &signer.key)?;
 
     write(archive, filename, &entry(&request, &carrier)?, &tar)?;
@@ -151,12 +151,17 @@ fn write(mut archive: &File, filename: &str, first: &[u8], rest: &[u8]) -> Cargo
 }
 
 impl super::Signing {
-    /// When what this command publishes was signed, in Unix seconds: the same in both forms.
-    pub(super) fn signing_time(&self, gctx: &GlobalContext) -> CargoResult<u64> {
-        if let Some(time) = self.signed_at.get() {
-            return Ok(*time);
-        }
-        let time = super::publish::time(gctx)?;
-        Ok(*self.signed_at.get_or_init(|| time))
+    /// When what this command publishes was signed, in Unix seconds: the same in both forms. An error where
+    /// the key of `signer` cannot have signed then.
+    pub(super) fn signing_time(&self, gctx: &GlobalContext, signer: &Signer) -> CargoResult<u64> {
+        let time = match self.signed_at.get() {
+            Some(time) => *time,
+            None => {
+                let time = super::publish::time(gctx)?;
+                *self.signed_at.get_or_init(|| time)
+            }
+        };
+        super::publish::may_sign_at(gctx, signer, time)?;
+        Ok(time)
     }
 }

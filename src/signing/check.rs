@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use consign_identity::Identity;
-use consign_identity::account;
+use consign_identity::account::{self, AccountNumber};
 use consign_policy::{Choice, Expected, Finding, KeyStanding, Mismatch, Sighting, Verdict};
 use consign_statement::{Claim, PublicKey, RegistryId, SignatureValid, SignedFields, verify};
 
 use super::config::Policy;
 use super::cores::on_all_cores;
 use super::entry::{Entry, SharedEntry};
-use super::lookup::Freshness;
+use super::lookup::{Freshness, SignedBy};
 use super::report::{self, Rule};
 use super::signers::{Rules, Serving, registry_argument};
 use crate::core::PackageId;
@@ -57,7 +57,12 @@ pub(super) fn check_all(
             signers.extend(of.signer(serving));
         }
     }
-    ask(gctx, serving, &signers, freshness)?;
+    let signed_by = |identity: &Identity| {
+        let mut entries = gctx.signing.all_chosen();
+        entries.extend(unchecked.iter().map(|of| (of.id, of.entry.clone())));
+        signed_by(gctx, policy, &entries, identity)
+    };
+    ask(gctx, serving, &signers, freshness, &signed_by)?;
 
     let answers = &gctx.signing.answers;
     for (of, signature) in unchecked.iter().zip(signatures) {
@@ -111,6 +116,7 @@ fn ask(
     serving: &Serving,
     signers: &[(Identity, PublicKey)],
     freshness: Freshness,
+    signed_by: SignedBy<'_>,
 ) -> CargoResult<()> {
     let answers = &gctx.signing.answers;
     let mut wanted = Vec::new();
@@ -128,8 +134,33 @@ fn ask(
             wanted.push((identity.clone(), *key));
         }
     }
-    answers.fetch(gctx, &wanted, freshness)?;
+    answers.fetch(gctx, &wanted, freshness, signed_by)?;
     answers.fetch_accounts(gctx, &unrecorded)
+}
+
+/// What of `entries` was signed as `identity` by whoever holds the keys: with which, and as which account.
+fn signed_by(
+    gctx: &GlobalContext,
+    policy: &Policy,
+    entries: &[(PackageId, SharedEntry)],
+    identity: &Identity,
+) -> CargoResult<Vec<(PublicKey, AccountNumber)>> {
+    let mut signed = Vec::new();
+    for (id, entry) in entries {
+        let Some(locator) = entry.fields().map(|fields| &fields.locator) else {
+            continue;
+        };
+        let number = locator.account().and_then(|number| number.try_into().ok());
+        let is_theirs =
+            (locator.provider(), locator.user()) == (identity.provider(), identity.user());
+        if let Some(number) = number.filter(|_| is_theirs) {
+            let rules = gctx.signing.rules(gctx, id.source_id())?;
+            if let Some(Ok(_)) = signature(entry, &rules.registry, policy) {
+                signed.push((*locator.key(), number));
+            }
+        }
+    }
+    Ok(signed)
 }
 
 /// The finding of one entry, which is what [`check_all`] leaves behind.
@@ -190,7 +221,11 @@ pub(super) fn record(
             continue;
         }
         let number = match gctx.signing.answers.account(published.signer()) {
-            Some(account::AccountAnswer::Number(number)) => Some(number),
+            Some(account::AccountAnswer::Number(number))
+                if !gctx.signing.answers.is_doubted(published.signer()) =>
+            {
+                Some(number)
+            }
             _ => None,
         };
         let sighting = Sighting {

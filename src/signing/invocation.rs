@@ -17,14 +17,17 @@ pub struct Invocation {
     pub dry_run: bool,
     /// `cargo publish --allow-signer-change`
     pub allow_signer_change: bool,
+    /// `--user`: whether it is about the user's own signers file.
+    pub users_own: bool,
     /// Whether what it prints of packages tells who signed them.
     pub shows_signers: bool,
 }
 
 impl Invocation {
-    /// Whether it installs programs that are no part of a workspace of the user's.
+    /// Whether it installs programs that are no part of a workspace of the user's, or is about what serves
+    /// them.
     pub(super) fn installs(&self) -> bool {
-        self.command == "install" && self.manifest.is_none()
+        self.command == "install" && self.manifest.is_none() || self.users_own
     }
 
     /// Whether it is `cargo verify`.

@@ -19,7 +19,8 @@
 //! - `passphrase`: where the passphrase of a key comes from;
 //! - `end`: keys are retired and revoked;
 //! - `account`: keys are published at a provider, and withdrawn there;
-//! - `token`: by what right.
+//! - `token`: by what right;
+//! - `unfinished`: what is left to do where that was cut short.
 
 mod account;
 pub mod agent;
@@ -29,6 +30,7 @@ mod end;
 pub(super) mod environment;
 mod passphrase;
 mod token;
+mod unfinished;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -51,9 +53,10 @@ pub use self::account::{
 pub use self::agent::{AgentKeyOf, in_agent};
 pub(super) use self::choose::{Signer, signer};
 pub use self::choose::{Which, choose, signing};
-pub use self::decision::{configured, is_undecided, remember_no};
+pub use self::decision::{configured, forget_no, is_undecided, remember_no};
 pub use self::end::{End, end};
 pub use self::passphrase::{Passphrase, new_passphrase};
+pub use self::unfinished::unfinished;
 
 /// A key file is a few hundred bytes; what is longer than this is something else.
 const MAX_FILE: u64 = 1 << 20;
@@ -111,6 +114,14 @@ impl OwnKeyOf {
         Ok(format!("{} of {who}", self.key.fingerprint()))
     }
 
+    /// How a command names it: by whose it is, or by its fingerprint where there are others of the same.
+    pub fn name(&self, gctx: &GlobalContext) -> CargoResult<String> {
+        Ok(match is_only_one(gctx, &self.identity)? {
+            true => self.identity.to_string(),
+            false => self.key.fingerprint().to_string(),
+        })
+    }
+
     /// Where it is, for messages.
     fn place(&self) -> String {
         match &self.path {
@@ -125,6 +136,16 @@ pub fn check(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
     provider(gctx, identity).map(|_| ())
 }
 
+/// Whether there is one stored key of `identity`, or none.
+pub fn is_only_one(gctx: &GlobalContext, identity: &Identity) -> CargoResult<bool> {
+    let files = files(gctx)?;
+    Ok(files
+        .iter()
+        .filter(|file| file.identity == *identity)
+        .count()
+        <= 1)
+}
+
 /// The stored key of `identity` that signs, if there is one; the first of several.
 pub fn of(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<OwnKeyOf>> {
     let mut stored = read_all(gctx)?.into_iter();
@@ -135,9 +156,10 @@ pub fn of(gctx: &GlobalContext, identity: &Identity) -> CargoResult<Option<OwnKe
 pub fn may_be_created(gctx: &GlobalContext, identity: &Identity) -> CargoResult<()> {
     check(gctx, identity)?;
     if let Some(found) = of(gctx, identity)? {
+        let name = found.name(gctx)?;
         bail!(
             "there is a key for `{identity}` already, with the fingerprint {}\n\n\
-             help: `cargo key show {identity}` prints its public half, and `cargo key retire {identity}` \
+             help: `cargo key show {name}` prints its public half, and `cargo key retire {name}` \
              makes room for a new one",
             found.key.fingerprint()
         );
@@ -151,13 +173,19 @@ pub fn create(
     identity: &Identity,
     passphrase: Option<&Passphrase>,
 ) -> CargoResult<OwnKeyOf> {
+    // Of several that are started at the same time, the first makes it.
+    let folder = gctx.home().join("signing/keys");
+    private_file::create_private(folder.as_path_unlocked())?;
+    let _lock = folder.open_rw_exclusive_create(".lock", gctx, "the signing keys")?;
     may_be_created(gctx, identity)?;
     let key = SecretKey::generate(identity, unix_now()?, OsRng)?;
     let armored = match passphrase {
         Some(passphrase) => key.to_armored_with(passphrase.as_bytes(), OsRng)?,
         None => key.to_armored(),
     };
-    store(gctx, identity, &armored)
+    let of = store(gctx, identity, &armored)?;
+    of.is_to_be_published()?;
+    Ok(of)
 }
 
 /// Stores a key that another program made: an armored secret key, under a passphrase or not. Without

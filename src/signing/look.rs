@@ -13,15 +13,14 @@ use consign_policy::{Choice, Finding, Verdict};
 use super::carried::{look_at, may_carry, says_nothing};
 use super::check::{check_all, rule, without_entry};
 use super::entry::SharedEntry;
-use super::lookup::Freshness;
+use super::lookup::{Freshness, Unconfirmed};
 use super::report;
 use super::resolve::is_from_registry;
 use super::signers::Rules;
 use super::sources::packages;
-use crate::CargoResult;
 use crate::core::resolver::{CliFeatures, HasDevUnits};
 use crate::core::{PackageId, Workspace};
-use crate::ops;
+use crate::{CargoResult, GlobalContext, ops};
 
 /// A package of a registry, and what was found of it.
 #[derive(Debug)]
@@ -135,6 +134,10 @@ pub fn look(
                 .context("an entry without a finding")?,
             None => without_entry(gctx, id, &rules)?,
         };
+        let finding = match refresh {
+            true => confirmed(gctx, id, finding, &rules)?,
+            false => finding,
+        };
         Ok(Looked {
             id,
             finding,
@@ -147,4 +150,33 @@ pub fn look(
         packages: packages.collect::<CargoResult<_>>()?,
         others,
     })
+}
+
+/// What is left of a finding after everybody was asked again: what nobody answered for is unchecked. Of an
+/// account that is gone, what is recorded stays good, with a warning.
+fn confirmed(
+    gctx: &GlobalContext,
+    id: PackageId,
+    finding: Finding,
+    rules: &Rules,
+) -> CargoResult<Finding> {
+    let Some(published) = finding.published() else {
+        return Ok(finding);
+    };
+    let expected = rules.expected(gctx.signing.serving(gctx)?, &id.name());
+    // Who keeps a release asks nobody about its key.
+    if expected.keeps(id.version(), published.signature().locator().key()) {
+        return Ok(finding);
+    }
+    let signer = published.signer();
+    match gctx.signing.answers.unconfirmed(signer) {
+        Some(Unconfirmed::NoAnswer(why)) => Ok(finding.unconfirmed(&expected, why)),
+        Some(Unconfirmed::NoSuchAccount) => {
+            let warning = report::account_is_gone(signer);
+            gctx.signing
+                .warn_once(gctx, format!("gone: {signer}"), warning)?;
+            Ok(finding)
+        }
+        None => Ok(finding),
+    }
 }

@@ -6,8 +6,8 @@
 //! - not at all where the remembered answer has the key in question. A key that it does not have
 //!   is new, and asked about once;
 //! - again where the remembered answer is older than `signing.max-key-age` and the resolver is at
-//!   work, which goes to the network anyway. So a key that its owner deleted is found out, and a
-//!   locked build asks nobody. The host is told what it answered then, and need not say it again;
+//!   work, which goes to the network anyway: also about what it keeps of `Cargo.lock`. So a key that its
+//!   owner deleted is found out, and a locked build asks nobody. The host is told what it answered then, and need not say it again;
 //! - never of a host that did not answer in this command.
 //!
 //! Where an identity that is known, by these answers or by a signers file, shows a key that is not, its
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use consign_identity::Identity;
-use consign_identity::account::{self, AccountAnswer, Standing};
+use consign_identity::account::{self, AccountAnswer, AccountNumber, OtherAccount, Standing};
 use consign_identity::answer::{Answer, Cached, MAX_BODY, NoAnswer, Validators};
 use consign_identity::forge::Forge;
 use consign_identity::provider::{Location, Provider, Question, When};
@@ -40,6 +40,7 @@ use consign_statement::{PublicKey, SignedFields};
 use url::Url;
 use zeroize::Zeroizing;
 
+pub(super) use self::known::Unconfirmed;
 use self::known::{Asked, Known, Place};
 use super::config::Policy;
 use super::context::{lock, unix_now};
@@ -57,11 +58,17 @@ const AT_A_TIME: usize = 16;
 pub(super) enum Freshness {
     /// It will: this is no new resolution.
     AsStored,
-    /// It will if it is not older than `signing.max-key-age`.
+    /// It will if it is not older than `signing.max-key-age`: this is newly chosen.
     Resolving,
+    /// The same, of what `Cargo.lock` names, and keeps while the rest is resolved anew.
+    Kept,
     /// It will not: everybody is asked again.
     Anew,
 }
+
+/// What an identity is known to have signed in this command: with which keys, and as which account.
+pub(super) type SignedBy<'a> =
+    &'a dyn Fn(&Identity) -> CargoResult<Vec<(PublicKey, AccountNumber)>>;
 
 /// What providers answered, in this command and before it.
 #[derive(Debug, Default)]
@@ -88,12 +95,13 @@ struct Silence {
 
 impl Answers {
     /// Makes sure that [`key`](Self::key) has an answer for each of `wanted`, if there is one to be
-    /// had.
+    /// had. `signed_by` is asked where an account shows a new key.
     pub(super) fn fetch(
         &self,
         gctx: &GlobalContext,
         wanted: &[(Identity, PublicKey)],
         freshness: Freshness,
+        signed_by: SignedBy<'_>,
     ) -> CargoResult<()> {
         let policy = gctx.signing.policy(gctx)?;
         let mut keys: BTreeMap<&Identity, Vec<PublicKey>> = BTreeMap::new();
@@ -110,7 +118,7 @@ impl Answers {
         }
         let mut asking = Asking::new(gctx, policy, keys, freshness, state)?;
         asking.ask()?;
-        asking.ask_for_numbers()?;
+        asking.ask_for_numbers(signed_by)?;
         asking.say_what_is_old()
     }
 
@@ -130,6 +138,13 @@ impl Answers {
             }
         }
         Ok(())
+    }
+
+    /// Whether the account of `identity` is perhaps another than it was.
+    pub(super) fn is_doubted(&self, identity: &Identity) -> bool {
+        let state = lock(&self.0);
+        let known = state.known.get(identity);
+        known.is_some_and(|known| known.doubt.is_some())
     }
 
     /// What was answered about an account; `None` where nobody was asked, or its provider has no numbers.
@@ -164,6 +179,11 @@ impl Answers {
             Some(known) => known.key(fields),
             None => KeyAnswer::Unanswered(Unanswered::Failed("it was not asked".to_owned())),
         }
+    }
+
+    /// What is not confirmed of `identity` that was to be [fetched](Self::fetch) anew.
+    pub(super) fn unconfirmed(&self, identity: &Identity) -> Option<Unconfirmed> {
+        lock(&self.0).known.get(identity)?.unconfirmed()
     }
 
     /// The host that answers for `identity`, or else the name of its provider.
@@ -400,7 +420,7 @@ impl<'a> Asking<'a> {
         place.asked = match answer {
             Answer::NoAnswer(why) => Asked::Failed(why),
             // Says nothing about keys: what is remembered of the account stays as it was.
-            Answer::NoSuchAccount if place.remembered.is_some() => Asked::Answered,
+            Answer::NoSuchAccount if place.remembered.is_some() => Asked::NoSuchAccount,
             answer => {
                 let answer = Cached::new(now, &answer)
                     .context("an answer that says something can be kept")?
@@ -419,7 +439,7 @@ impl<'a> Asking<'a> {
 
     /// Finds out whether the identities that show a new key are still who they were, and remembers
     /// what was answered of their keys where they are.
-    fn ask_for_numbers(&mut self) -> CargoResult<()> {
+    fn ask_for_numbers(&mut self, signed_by: SignedBy<'_>) -> CargoResult<()> {
         let gctx = self.gctx;
         let shows_a_new_key = |identity: &&'a Identity| {
             let known = self.state.known.get(*identity);
@@ -445,7 +465,16 @@ impl<'a> Asking<'a> {
                 continue;
             };
             // What an entry claims is compared when it is checked.
-            let standing = account::judge(known.number, None, Some(&answer));
+            let standing = match account::judge(known.number, None, Some(&answer)) {
+                // Nothing is recorded, but what was signed by a key that is says whose the name was.
+                Standing::Unrecorded(Some(found)) => {
+                    match known.signed_as_another(&signed_by(identity)?, found) {
+                        Some(signed) => Standing::Other(OtherAccount::Signed { signed, found }),
+                        None => Standing::Unrecorded(Some(found)),
+                    }
+                }
+                other => other,
+            };
             let number = match standing {
                 Standing::Same => known.number,
                 Standing::Unrecorded(number) => number,
@@ -545,7 +574,10 @@ impl<'a> Asking<'a> {
     fn is_old(&self, asked: u64) -> bool {
         match self.freshness {
             Freshness::AsStored => false,
-            Freshness::Resolving => self.age(asked) > self.max_age,
+            // A clock that was wrong may have made it later than now, and so new for ever.
+            Freshness::Resolving | Freshness::Kept => {
+                asked > self.now || self.age(asked) > self.max_age
+            }
             Freshness::Anew => true,
         }
     }
@@ -556,6 +588,10 @@ impl<'a> Asking<'a> {
 
     /// Tells of answers that are used for want of newer ones, once for each host.
     fn say_what_is_old(&self) -> CargoResult<()> {
+        // Who asks everybody again is told of each package that was not answered for.
+        if self.freshness == Freshness::Anew {
+            return Ok(());
+        }
         for (identity, keys) in &self.keys {
             let known = self.state.known.get(*identity);
             let relied_upon = known.and_then(|known| known.relied_upon(keys));

@@ -1,7 +1,7 @@
 //! Files that are their owner's alone: signing keys, and what providers answered.
 //!
 //! Every change of one is atomic: whoever looks, also after a crash or a loss of power, finds the
-//! old file or the new one, whole.
+//! old file or the new one, whole. What a write that was cut short left behind goes with the next one.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::CargoResult;
 
+/// How the name of a file begins that is being written.
+const UNFINISHED: &str = ".new-";
+
 /// Writes `path` whole or not at all: to a temporary file in the same folder, flushed, and renamed.
 /// Nobody but its owner can read it, from its first byte.
 pub(super) fn write(path: &Path, content: &[u8]) -> CargoResult<()> {
@@ -19,8 +22,12 @@ pub(super) fn write(path: &Path, content: &[u8]) -> CargoResult<()> {
     create_private(folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
     // A temporary file has mode 0600 from its first moment.
     let write = || {
+        let lock = lock(folder);
+        if lock.is_some() {
+            remove_unfinished(folder)?;
+        }
         let mut file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
@@ -31,6 +38,35 @@ pub(super) fn write(path: &Path, content: &[u8]) -> CargoResult<()> {
         Ok::<_, std::io::Error>(())
     };
     write().with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// Keeps others from writing to a folder, for as long as the file that it gives lives. `None` where that
+/// cannot be had: then all is as before, but for what is left behind.
+#[cfg(unix)]
+fn lock(folder: &Path) -> Option<fs::File> {
+    let folder = fs::File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
+}
+
+#[cfg(not(unix))]
+fn lock(_: &Path) -> Option<fs::File> {
+    None
+}
+
+/// Removes what was to become a file, and may be a secret. Nobody is at work on it: the folder is locked.
+fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a secret of at most `limit` bytes. An error where others than its owner can read it, too.

@@ -11,11 +11,11 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use cargo_util::registry::make_dep_path;
 use consign_identity::Identity;
 use consign_policy::Level;
-use consign_signers::Line;
+use consign_policy::foresight::Signed;
 use consign_statement::{Claim, Locator, Release, SignedFields, index, publish};
 use crates_io::{NewCrate, NewCrateDependency};
 use semver::Version;
@@ -26,11 +26,12 @@ use super::carried::summary_of;
 use super::context::{registry_id, unix_now};
 use super::keys::{self, Signer};
 use super::report;
+use super::signers::registry_argument;
 use super::sources::{open, versions};
 use super::verify::cache_name;
 use crate::core::{PackageId, SourceId};
+use crate::sources::SourceConfigMap;
 use crate::sources::source::Source as _;
-use crate::sources::{IndexSummary, SourceConfigMap};
 use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
 
@@ -48,9 +49,28 @@ pub struct SignedRequest {
 pub fn can_sign(gctx: &GlobalContext, registry: SourceId, dry_run: bool) -> CargoResult<()> {
     gctx.signing.publishes();
     match keys::signer(gctx, Some(&registry_id(registry)?))? {
-        Some(_) => Ok(()),
+        Some(signer) => {
+            gctx.signing.signing_time(gctx, &signer)?;
+            say_if_unpublished(gctx, &signer)
+        }
         None => may_be_unsigned(gctx, dry_run),
     }
+}
+
+/// Warns where the key was not published since it was made, or deleted to be replaced.
+fn say_if_unpublished(gctx: &GlobalContext, signer: &Signer) -> CargoResult<()> {
+    let public = consign_statement::Signer::public_key(&signer.key);
+    for of in keys::unfinished(gctx)? {
+        if of.identity == signer.identity && of.key.public_key() == public {
+            gctx.shell().warn(format!(
+                "the key {} is still to be published: until it is, what it signs is refused\n\
+                 help: `cargo key publish {}`",
+                of.describe(gctx)?,
+                of.name(gctx)?
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs `request` and `archive` for `registry`, where there is a key to sign with.
@@ -122,7 +142,7 @@ pub fn served(
 }
 
 /// Makes sure that those who use the package will not refuse what is about to be published, by what they
-/// know of its newest version in the same line; unless that is meant. A dry run only says so.
+/// know of the versions before it; unless that is meant. A dry run only says so.
 fn consumers_go_along(
     gctx: &GlobalContext,
     registry: SourceId,
@@ -134,55 +154,43 @@ fn consumers_go_along(
         return Ok(());
     }
     let version: Version = request.vers.parse()?;
-    let Some((before, locator)) = newest_in_line(gctx, registry, &request.name, &version)? else {
+    let now = signer.map(|signer| &signer.identity);
+    let signed = signed_before(gctx, registry, &request.name)?;
+    let Some(before) = signed.stands_against(&version, now) else {
         return Ok(());
     };
-    let was = Identity::new(locator.provider(), locator.user())?;
-    let now = signer.map(|signer| &signer.identity);
-    if now == Some(&was) {
-        return Ok(());
-    }
     let package = format!("{} v{version}", request.name);
-    let message = report::signer_would_change(&package, &request.name, &before, was, now);
+    let name = format!("{} {}", registry_argument(registry), request.name);
+    let message =
+        report::signer_would_change(&package, &request.name, name.trim_start(), &before, now);
     match invocation.dry_run {
         true => gctx.shell().warn(message),
         false => Err(anyhow::Error::msg(message)),
     }
 }
 
-/// The newest version of a package in the line of `version` that is in the registry, where it is signed,
-/// and what it says of its signer.
-fn newest_in_line(
-    gctx: &GlobalContext,
-    registry: SourceId,
-    name: &str,
-    version: &Version,
-) -> CargoResult<Option<(Version, Locator)>> {
+/// The versions of a package that are signed by what the registry's index says, also the yanked ones: who has
+/// built with one of them knows it.
+fn signed_before(gctx: &GlobalContext, registry: SourceId, name: &str) -> CargoResult<Signed> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     // The registry itself, and nothing that stands in for it here.
     let mut source = open(&SourceConfigMap::empty(gctx)?, registry)?;
     // Upstream asked the index a moment ago. Nothing is asked again: a publish without a key makes the
     // requests that stock cargo makes.
+    let mut signed = Signed::default();
     if !is_kept(gctx, source.replaced_source_id(), name) {
-        return Ok(None);
+        return Ok(signed);
     }
-    let mut newest: Option<(Version, Option<Locator>)> = None;
     for found in versions(&mut *source, name.into(), registry)? {
-        // What was yanked nobody comes to use, and may have been yanked for its signer.
-        if matches!(found, IndexSummary::Yanked(_)) {
-            continue;
-        }
         let found = found.as_summary();
-        let is_newer = newest
-            .as_ref()
-            .is_none_or(|(newest, _)| found.version() > newest);
-        if Line::of(found.version()) == Line::of(version) && is_newer {
-            let fields = found.signed().and_then(|entry| entry.fields());
-            let locator = fields.map(|fields| fields.locator.clone());
-            newest = Some((found.version().clone(), locator));
+        let fields = found.signed().and_then(|entry| entry.fields());
+        let locator = fields.map(|fields| &fields.locator);
+        let signer = locator.map(|it| Identity::new(it.provider(), it.user()));
+        if let Some(Ok(signer)) = signer {
+            signed.add(found.version().clone(), signer);
         }
     }
-    Ok(newest.and_then(|(version, locator)| Some((version, locator?))))
+    Ok(signed)
 }
 
 /// Whether the cache of the index, which is up to date, has the package. That of a registry in git is a
@@ -229,7 +237,7 @@ fn signed(
     )?;
     let request = statement_request(request);
     let release = Release::from_publish(&request, &cksum)?;
-    let time = gctx.signing.signing_time(gctx)?;
+    let time = gctx.signing.signing_time(gctx, signer)?;
     let fields = consign_statement::sign(&release, &registry, &tree, locator, time, &signer.key)?;
 
     let line = index::Entry::from_request(&request, &cksum);
@@ -238,17 +246,52 @@ fn signed(
     Ok(fields)
 }
 
-/// Now, or what `SOURCE_DATE_EPOCH` says, for builds that must come out the same.
+/// The variable that says when something is made, for builds that must come out the same; Unix seconds.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Now, or what [`EPOCH`] says, where that has been.
 pub(super) fn time(gctx: &GlobalContext) -> CargoResult<u64> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    match gctx.get_env_os(VARIABLE) {
-        Some(_) => {
-            let text = gctx.get_env(VARIABLE)?;
-            text.parse()
-                .with_context(|| format!("`{VARIABLE}` is not a number of seconds: `{text}`"))
-        }
-        None => unix_now(),
+    let now = unix_now()?;
+    if gctx.get_env_os(EPOCH).is_none() {
+        return Ok(now);
     }
+    let text = gctx.get_env(EPOCH)?;
+    let time = text
+        .parse()
+        .with_context(|| format!("`{EPOCH}` is not a number of seconds: `{text}`"))?;
+    if time > now {
+        bail!(
+            "`{EPOCH}` is in the future: {time}, where this machine's clock is at {now}\n\n\
+             help: set it to a time that has been, or unset it"
+        );
+    }
+    Ok(time)
+}
+
+/// An error where everybody would refuse what `signer` signs at `time`: who reads it goes by that time, and
+/// not by when it was published.
+pub(super) fn may_sign_at(gctx: &GlobalContext, signer: &Signer, time: u64) -> CargoResult<()> {
+    // An SSH key does not say when it was made.
+    let Some(key) = &signer.published else {
+        return Ok(());
+    };
+    let Err(fault) = key.check(time, time) else {
+        return Ok(());
+    };
+    let (fingerprint, created) = (&key.fingerprint, key.created);
+    let help = match gctx.get_env_os(EPOCH) {
+        Some(_) => {
+            format!("unset `{EPOCH}`, or set it to {created}, when the key was made, or later")
+        }
+        None => "set the clock of this machine right".to_owned(),
+    };
+    let from = match gctx.get_env_os(EPOCH) {
+        Some(_) => format!("which `{EPOCH}` sets"),
+        None => "by the clock of this machine".to_owned(),
+    };
+    bail!(
+        "nobody could verify what the key {fingerprint} signs at {time}, {from}: {fault}\n\nhelp: {help}"
+    )
 }
 
 pub(super) fn statement_request(request: &NewCrate) -> publish::Request<'_> {

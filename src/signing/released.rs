@@ -211,7 +211,7 @@ impl Released {
             signer.account,
             signer.key.public_key(),
         )?;
-        let time = gctx.signing.signing_time(gctx)?;
+        let time = gctx.signing.signing_time(gctx, signer)?;
         let (release, registry, tree) = (&self.release, &self.registry, &self.tree);
         let fields = consign_statement::sign(release, registry, tree, locator, time, &signer.key)
             .with_context(|| format!("failed to sign `{}`", self.package()))?;

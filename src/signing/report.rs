@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use consign_identity::Identity;
 use consign_identity::account::OtherAccount;
+use consign_policy::foresight::Before;
 use consign_policy::{
     Effective, Finding, Level, Lost, New, Newcomer, Unanswered, Withdrawn, Wrong,
 };
@@ -184,7 +185,11 @@ pub(super) fn help(finding: &Finding, rule: &Rule) -> String {
                         "find out, not by way of the registry, whether `{signer}` is one of the authors of \
                          `{name}`"
                     ),
-                    String::new(),
+                    // Otherwise it would be refused next.
+                    match rule.new_key.level {
+                        Level::Deny => format!(" --key {key}"),
+                        Level::Allow | Level::Warn => String::new(),
+                    },
                 ),
                 New::Account | New::Key => (
                     match new {
@@ -387,15 +392,19 @@ pub(super) fn newcomer(package: impl Display, newcomer: &Newcomer) -> String {
     format!("`{package}` {}", newcomer_is(newcomer))
 }
 
-/// What those would see who use a package of which a version is about to be published: `before` is signed
-/// as `was`, and this would be as `now`.
+/// What those would see who use a package of which a version is about to be published, as `now`, and who know
+/// the one `before`; `argument` is the package as a command would name it.
 pub(super) fn signer_would_change(
     package: &str,
     name: &str,
-    before: &semver::Version,
-    was: impl Display,
+    argument: &str,
+    before: &Before,
     now: Option<&Identity>,
 ) -> String {
+    let Before {
+        version: before,
+        signer: was,
+    } = before;
     let (see, help) = match now {
         None => (
             "this version would not be signed".to_owned(),
@@ -405,7 +414,7 @@ pub(super) fn signer_would_change(
             format!("this version would be as `{now}`"),
             format!(
                 "publish as `{was}`, with `signing.identity`; or first tell them to run `cargo signers allow \
-                 {name} {now}`"
+                 {argument} {now}`"
             ),
         ),
     };
@@ -431,16 +440,27 @@ pub(super) fn accepted_git(packages: &[String]) -> String {
 
 /// The error for git dependencies.
 pub(super) fn refused_git(packages: &[String], origin: &str, file: &str) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing what comes from git, where nobody signs: {}\n\
+         git dependencies are refused by {origin}\n\n\
+         help: {}",
+        some(packages),
+        help_git(origin, file)
+    )
+}
+
+/// What is wrong with a git dependency, as the rest of a sentence that begins with its name.
+pub(super) fn reason_git(origin: &str) -> String {
+    format!("comes from git, where nobody signs, and git dependencies are refused by {origin}")
+}
+
+/// What to do about a git dependency.
+pub(super) fn help_git(origin: &str, file: &str) -> String {
     let lift = match origin == format!("`{file}`") {
         true => format!("allow them with `signing.git = \"allow\"` in {origin}"),
         false => format!("change the rule in {origin}"),
     };
-    anyhow::format_err!(
-        "refusing what comes from git, where nobody signs: {}\n\
-         git dependencies are refused by {origin}\n\n\
-         help: depend on a release from a registry, or {lift}",
-        some(packages)
-    )
+    format!("depend on a release from a registry, or {lift}")
 }
 
 /// The error for bytes that are not those which were signed.
@@ -514,7 +534,8 @@ pub(super) fn files_differ(changed: &[String], folder: &Path) -> String {
 /// What to do about files in the cache that are not those which were signed.
 pub(super) fn help_files(unpacked: &Path) -> String {
     format!(
-        "remove `{}`, so that it is unpacked again; if they change again, find out what changes them",
+        "remove `{}`, so that it is unpacked again, which a build does by itself, with a warning; if they change \
+         again, find out what changes them",
         unpacked.display()
     )
 }
@@ -684,6 +705,14 @@ fn span(time: Duration) -> String {
         1 => format!("1 {name}"),
         n => format!("{n} {name}s"),
     }
+}
+
+/// The warning for an account that was asked again, and is there no longer.
+pub(super) fn account_is_gone(signer: impl Display) -> String {
+    format!(
+        "there is no account `{signer}` any more: what is recorded of its keys stays good, and nothing new by \
+         it is accepted"
+    )
 }
 
 /// The error for a file that would lie where the carrier does.

@@ -14,7 +14,9 @@
 //! those that carry nothing are no candidates from then on.
 //!
 //! What `Cargo.lock` names is not checked here but when it is unpacked or compiled, so that a build
-//! in which nothing is to be done checks no signature.
+//! in which nothing is to be done checks no signature. But where the resolver chose something new, or was
+//! run to look for it (`cargo update`), what stays is looked at as well ([`kept`]): its signers are asked
+//! again where they were not for long, so that a project with a lockfile hears of a revocation, too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +40,7 @@ use crate::sources::source::{QueryKind, Source};
 use crate::{CargoResult, GlobalContext};
 
 mod before;
+mod kept;
 mod updates;
 
 /// How often the resolver is started again. A registry could otherwise keep it busy for as long as it
@@ -226,9 +229,10 @@ pub fn settle<'gctx>(
             hold_to(gctx, &unknown)?;
             accept_at_a_glance(gctx, &at_a_glance_only)?;
             accept_git(gctx, &resolved)?;
+            let kept = kept::accept(gctx, previous, &resolved)?;
             say_what_was_missed(gctx, &resolved)?;
             updates::say(gctx, previous, registry, &fresh)?;
-            record(gctx, &fresh)?;
+            record(gctx, &[fresh, kept].concat())?;
             return Ok(resolved);
         }
     }

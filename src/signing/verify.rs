@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cargo_util_schemas::core::SourceKind;
-use consign_policy::{Finding, Verdict};
+use consign_policy::{Finding, Level, Published, Verdict};
 use consign_statement::vendored::LeftOut;
 
 use super::archive::{digest, is_as_carried};
@@ -24,6 +24,38 @@ use crate::{CargoResult, GlobalContext};
 
 /// How many packages are looked at between two looks at the progress bar.
 const AT_A_TIME: usize = 32;
+
+/// What was found of a package that is not from a registry.
+#[derive(Debug)]
+pub struct Other {
+    /// Which.
+    pub id: PackageId,
+    /// Why a build refuses it, and what can be done about that; `None` where it does not.
+    pub refused: Option<(String, String)>,
+}
+
+/// What follows for packages that nobody signs: those from git by their level, and the user's own not at all.
+pub fn others(gctx: &GlobalContext, ids: &[PackageId]) -> CargoResult<Vec<Other>> {
+    let set = gctx.signing.policy(gctx)?.git();
+    let origin = set.origin.unwrap_or_default();
+    let file = gctx.diagnostic_home_config();
+    let is_git = |id: &PackageId| id.source_id().is_git();
+    let git: Vec<_> = ids.iter().filter(|id| is_git(id)).collect();
+    if set.level == Level::Warn && !git.is_empty() {
+        let names: Vec<_> = git.iter().map(ToString::to_string).collect();
+        gctx.shell().warn(report::accepted_git(&names))?;
+    }
+    let others = ids.iter().map(|id| Other {
+        id: *id,
+        refused: (is_git(id) && set.level == Level::Deny).then(|| {
+            (
+                report::reason_git(&origin),
+                report::help_git(&origin, &file),
+            )
+        }),
+    });
+    Ok(others.collect())
+}
 
 /// What was found of one package.
 #[derive(Debug)]
@@ -72,29 +104,37 @@ impl Row {
     pub fn finding(&self) -> &'static str {
         match self.files {
             FilesFound::Changed { .. } => "tampered",
-            FilesFound::Unreadable(_) => "unchecked",
+            FilesFound::Unreadable(_) if self.outcome() == Outcome::Unchecked => "unchecked",
             _ => self.looked.finding.name(),
         }
     }
 
     /// What follows.
     pub fn outcome(&self) -> Outcome {
-        let unchecked = matches!(self.looked.finding, Finding::Unchecked { .. })
-            || matches!(self.files, FilesFound::Unreadable(_));
-        let refused = matches!(self.looked.verdict(), Verdict::PassOver | Verdict::Refuse)
-            || matches!(self.files, FilesFound::Changed { .. });
-        match (unchecked, refused) {
-            (true, _) => Outcome::Unchecked,
-            (false, true) => Outcome::Refused,
-            (false, false) => Outcome::Accepted,
+        let unchecked = matches!(self.looked.finding, Finding::Unchecked { .. });
+        let refused = matches!(self.looked.verdict(), Verdict::PassOver | Verdict::Refuse);
+        match &self.files {
+            FilesFound::Changed { .. } => Outcome::Refused,
+            _ if refused && !unchecked => Outcome::Refused,
+            FilesFound::Unreadable(_) => Outcome::Unchecked,
+            _ if unchecked => Outcome::Unchecked,
+            _ => Outcome::Accepted,
         }
+    }
+
+    /// Who published it, where it is accepted: nobody is named for a release that is not.
+    pub fn published(&self) -> Option<&Published> {
+        let accepted = self.outcome() == Outcome::Accepted;
+        self.looked.finding.published().filter(|_| accepted)
     }
 
     /// What is wrong, and what can be done about it; `None` of what is accepted.
     pub fn words(&self, ws: &Workspace<'_>) -> Option<(String, Option<String>)> {
         match &self.files {
             FilesFound::Changed { how, help } => Some((how.clone(), Some(help.clone()))),
-            FilesFound::Unreadable(how) => Some((how.clone(), None)),
+            FilesFound::Unreadable(how) if self.outcome() == Outcome::Unchecked => {
+                Some((how.clone(), None))
+            }
             _ if self.outcome() == Outcome::Accepted => None,
             _ => {
                 let (reason, help) = self.looked.words(ws);
@@ -116,8 +156,7 @@ impl Row {
 
     /// When it was signed, in Unix seconds, by whoever signed it.
     pub fn signed_at(&self) -> Option<u64> {
-        let published = self.looked.finding.published()?;
-        Some(published.signature().time())
+        Some(self.published()?.signature().time())
     }
 }
 

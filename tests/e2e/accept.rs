@@ -172,7 +172,7 @@ fn offline_build_without_an_answer_says_so() {
         .failed()
         .normalised();
     expect![[r#"
-        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: the network is off (`--offline`)
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: the network is off (`--offline`, or `net.offline`)
         signatures are required by `--require-signatures`
 
         help: run the command once with the network, so that the key can be asked for

@@ -215,12 +215,91 @@ fn key_that_was_retired_while_the_forge_was_away_is_published_later() {
         Caused by:
           127.0.0.1:[PORT]: the key was deleted to be replaced, but not added again: until it is published, what it signed is refused (it failed; try again later (HTTP status 503))
 
-          help: publish it again as soon as can be: `cargo key publish github:octocat`
+          help: publish it again as soon as can be: `cargo key publish [FINGERPRINT]`
     "#]].assert_eq(&output.stderr);
     assert_eq!(at.published(), []);
     at.forge.open();
     at.with_token(["publish"]).succeeded();
     assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
+}
+
+/// As where the command, or the machine, ended between the two.
+#[test]
+fn key_that_was_deleted_and_not_added_again_is_told_of_and_added_by_the_next_login() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    at.forge.close();
+    at.with_token(["retire", "--yes"]).failed();
+    let listed = at.key(["list"]).run().succeeded().stdout;
+    assert!(listed.contains(", to be published"), "{listed}");
+    at.forge.open();
+    let login = at.cargo(["login"]).stdin("a-token\n").run();
+    let told = login.succeeded().stderr;
+    assert!(told.contains("Published signing key"), "{told}");
+    assert!(matches!(at.published()[..], [KeyState::Retired(_)]));
+    let listed = at.key(["list"]).run().succeeded().stdout;
+    assert!(!listed.contains("to be published"), "{listed}");
+}
+
+#[test]
+fn key_that_is_still_to_be_published_is_told_of_when_it_signs() {
+    let at = AtForge::new();
+    let folder = at.world.library("foo", "1.0.0").write();
+    let dry_run = || {
+        let run = at.home.cargo(&consign(), &folder);
+        let args = ["publish", "--no-verify", "--dry-run"];
+        run.args(args).run().succeeded().normalised().stderr
+    };
+    let told = dry_run();
+    expect![[r#"
+        warning: the key [FINGERPRINT] of GitHub user @octocat is still to be published: until it is, what it signs is refused
+        help: `cargo key publish github:octocat`
+            Updating `demo` index
+           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+            Packaged 4 files, [SIZE]
+           Uploading foo v1.0.0 ([SANDBOX]/foo-1.0.0)
+             Signing foo v1.0.0 as GitHub user @octocat
+        warning: aborting upload due to dry run
+    "#]].assert_eq(&told);
+    at.with_token(["publish"]).succeeded();
+    assert!(!dry_run().contains("still to be published"));
+}
+
+#[test]
+fn name_that_is_another_accounts_now_gets_no_key() {
+    let at = AtForge::new();
+    at.with_token(["publish"]).succeeded();
+    at.forge.hand_over(Some(ACCOUNT + 1), &[]);
+    let output = at.with_token(["publish"]).failed().normalised();
+    expect![[r#"
+        error: failed to publish the key [FINGERPRINT] with the token in `GH_TOKEN`
+
+        Caused by:
+          127.0.0.1:[PORT]: the name is of the account 583232 now, where 583231 is recorded
+
+          help: if somebody else has the name now, sign under another. If the new account is yours, remove what is recorded, in `[SANDBOX]/homes/at-forge/signing/keys/github/octocat/account` and `[SANDBOX]/homes/at-forge/signing/accounts/[SHA256]`: those who build know the old number, and will refuse the new one until they are told
+    "#]].assert_eq(&output.stderr);
+    assert_eq!(at.published(), []);
+    // What was recorded is as it was.
+    let again = at.with_token(["publish"]).failed().normalised();
+    assert_eq!(again.stderr, output.stderr);
+}
+
+#[test]
+fn tool_that_does_not_end_ends_the_command() {
+    let at = AtForge::new();
+    let tools = at.world.sandbox.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join("gh"), "#!/bin/sh\nexec sleep 600\n").unwrap();
+    crate::keys::set_mode(&tools.join("gh"), 0o755);
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let output = at.key(["publish"]).env("PATH", path).run();
+    expect![[r#"
+        error: `gh auth token --hostname 127.0.0.1:[PORT]` did not end within 10 seconds
+
+        help: see what it waits for, or put a token into the environment
+    "#]]
+    .assert_eq(&output.failed().normalised().stderr);
 }
 
 #[test]

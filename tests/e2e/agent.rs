@@ -246,3 +246,27 @@ fn provider_without_signing_keys_takes_no_key_from_an_agent() {
         help: make a key with `cargo key new --sign-as forge:octocat`, and leave out `signing.key`
     "#]].assert_eq(&with.masked(&told));
 }
+
+#[cfg(unix)]
+#[test]
+fn agent_that_does_not_answer_ends_the_command() {
+    let at = AtForge::of(Software::GitHub);
+    at.home.add_config(
+        "[signing]\nidentity = \"github:octocat\"\nkey = \"SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8\"",
+    );
+    let socket = at.world.sandbox.path().join("mute");
+    let _mute = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let run = at.cargo(["key", "show"]).env("SSH_AUTH_SOCK", &socket);
+    expect![[r#"
+        error: failed to ask the agent for its keys
+
+        Caused by:
+          failed to speak to the agent at `[SANDBOX]/mute`
+
+        Caused by:
+          it did not answer within 10 seconds
+
+          help: see whether it waits for somebody, or `ssh-add -l` hangs, too; then start another
+    "#]]
+    .assert_eq(&run.run().failed().normalised().stderr);
+}

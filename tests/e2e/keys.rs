@@ -48,7 +48,7 @@ fn key_is_made_listed_and_shown() {
     "#]].assert_eq(&output.stderr);
     let output = key(&world, &home, ["list"]).succeeded().normalised();
     expect![[r#"
-        github:alice  [FINGERPRINT]  ed25519:[KEY]  signs
+        github:alice  [FINGERPRINT]  ed25519:[KEY]  signs, to be published
     "#]]
     .assert_eq(&output.stdout);
     let shown = key(&world, &home, ["show"]).succeeded().stdout;
@@ -225,4 +225,87 @@ fn key_file_that_is_no_key_is_not_used() {
         Caused by:
           it has 1048577 bytes
     "#]].assert_eq(&refused_to_publish(&world));
+}
+
+#[test]
+fn one_of_several_who_make_a_key_at_the_same_time_makes_it() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    let new = || {
+        let run = home.cargo(&consign(), world.sandbox.path());
+        run.args(["key", "new", "--sign-as", "github:alice"])
+    };
+    let made = std::thread::scope(|scope| {
+        let run = |new: consign_testbed::Run| new.run().status == Some(0);
+        let all: Vec<_> = (0..6)
+            .map(|_| {
+                let new = new();
+                scope.spawn(move || run(new))
+            })
+            .collect();
+        let made = all.into_iter().map(|one| one.join().unwrap());
+        made.filter(|made| *made).count()
+    });
+    assert_eq!(made, 1);
+    key_file(&home, "alice");
+}
+
+/// What a kill in the middle of a write leaves behind may be a secret.
+#[cfg(unix)]
+#[test]
+fn what_a_write_left_unfinished_goes_with_the_next_one() {
+    let world = World::new();
+    let left = key_file(&world.octocat, "octocat").with_file_name(".new-Xb3k9Q");
+    fs::write(&left, "a secret").unwrap();
+    key(&world, &world.octocat, ["retire", "--yes"]).succeeded();
+    assert!(!left.exists());
+}
+
+#[test]
+fn commands_name_a_key_by_its_fingerprint_where_there_are_others_beside_it() {
+    let world = World::new();
+    let home = world.sandbox.home("new");
+    let folder = world.sandbox.path().join("keys");
+    let folder = folder.display();
+    home.add_config(&format!(
+        "[signing.identities.corp]\nkeys = \"{folder}/{{user}}.asc\""
+    ));
+    let alone = key(&world, &home, ["new", "--sign-as", "corp:mona"]).succeeded();
+    let retired = key(&world, &home, ["retire", "--yes"]).succeeded();
+    let second = key(&world, &home, ["new", "--sign-as", "corp:mona"]).succeeded();
+    let published = key(&world, &home, ["publish"]).succeeded();
+    let made = second.stderr.split("Created signing key ").nth(1).unwrap();
+    let fingerprint = made.split(' ').next().unwrap();
+    let revoked = key(&world, &home, ["revoke", "--yes", fingerprint]).succeeded();
+    let all = [alone, retired, second, published, revoked];
+    let told = all.map(|output| output.normalised().stderr);
+    expect![[r#"
+             Created signing key [FINGERPRINT] of corp:mona
+        note: the secret half is in `[SANDBOX]/homes/new/signing/keys/corp/mona/[FINGERPRINT].asc`
+              publish the other half as `[SANDBOX]/keys/mona.asc`: `cargo key show corp:mona` prints it
+             Retired signing key [FINGERPRINT] of corp:mona
+        note: the key is not published by this command
+              publish it as `[SANDBOX]/keys/mona.asc`: `cargo key show corp:mona` prints it
+        note: nothing more is signed with it; what it signed stays good where `Cargo.lock` names it, and elsewhere as soon as the package has a later version that is signed with another key
+              a new key is made with `cargo key new --sign-as corp:mona`
+             Created signing key [FINGERPRINT] of corp:mona
+        note: the secret half is in `[SANDBOX]/homes/new/signing/keys/corp/mona/[FINGERPRINT].asc`
+              add the other half to the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it
+        note: the key is not published by this command
+              add it to the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it
+             Revoked signing key [FINGERPRINT] of corp:mona
+        warning: until the key is replaced or deleted where it is published, what it signed is accepted
+        help: put it in the place of the old one among the keys in `[SANDBOX]/keys/mona.asc`: `cargo key show [FINGERPRINT]` prints it, now revoked
+        note: a build that sees that it is gone refuses everything that it signed: publish that again with another key
+              builds see it when they resolve anew, and what they remember is older than `signing.max-key-age`
+              a new key is made with `cargo key new --sign-as corp:mona`
+    "#]].assert_eq(&told.concat());
+}
+
+#[test]
+fn list_says_what_is_wrong_with_the_configuration() {
+    let world = World::new();
+    world.octocat.add_config("[signing]\nunsigned = \"maybe\"");
+    let told = key(&world, &world.octocat, ["list"]).failed().stderr;
+    assert_eq!(told.matches("maybe").count(), 1, "{told}");
 }

@@ -62,6 +62,11 @@ fn answer_no_is_remembered() {
         return;
     }
     let at = AtForge::of(Software::GitHub);
+    for no in ["N", "No", "no"] {
+        let _ = fs::remove_file(at.home.path().join("signing/not-signing"));
+        on_terminal(&at, &[no]).succeeded();
+    }
+    fs::remove_file(at.home.path().join("signing/not-signing")).unwrap();
     let asked = on_terminal(&at, &["no"]).succeeded().stdout;
     assert!(asked.contains(SIGN_AS), "{asked}");
     let again = on_terminal(&at, &[]).succeeded().stdout;
@@ -222,4 +227,26 @@ fn logout_keeps_the_keys_and_says_so() {
     "#]].assert_eq(&output.stderr);
     let list = at.cargo(["key", "list"]).run().succeeded().stdout;
     assert!(list.trim_end().ends_with("signs"), "{list}");
+}
+
+#[test]
+fn flag_that_says_no_says_what_it_does_not_change() {
+    let at = AtForge::of(Software::GitHub);
+    let login = |args: &[&str]| {
+        let run = at.cargo(["login"]).args(args).stdin("a-token\n");
+        run.run().succeeded().normalised().stderr
+    };
+    login(&["--sign-as", "github:octocat"]);
+    let told = login(&["--no-sign"]);
+    expect![[r#"
+               Login token for `demo` saved
+        warning: `--no-sign` changes nothing: the key [FINGERPRINT] of GitHub user @octocat is here, and signs what is published
+        help: `cargo key retire github:octocat` ends it
+    "#]].assert_eq(&told);
+    let no = at.home.path().join("signing/not-signing");
+    assert!(!no.exists());
+    // And what was said before the key came here is said no more.
+    fs::write(&no, "").unwrap();
+    login(&["--sign-as", "github:octocat"]);
+    assert!(!no.exists());
 }

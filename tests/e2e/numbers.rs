@@ -194,3 +194,34 @@ fn number_that_a_signer_claims_can_only_refuse() {
              Locking 1 package to latest Rust 1.95.0 compatible version
     "#]].assert_eq(&output.stderr);
 }
+
+/// No number is recorded, but what is signed with the known key says whose the name was.
+#[test]
+fn name_that_somebody_else_has_taken_is_refused_by_what_the_known_key_signed() {
+    let known = Known::new();
+    let world = &known.at.world;
+    let publish = |package: consign_testbed::PackageBuilder| {
+        let run = known.at.home.cargo(&consign(), &package.write());
+        run.args(["publish", "--no-verify"]).run().succeeded();
+    };
+    publish(world.library("bar", "1.0.0"));
+    let thief = other_key("octocat");
+    let other = ACCOUNT + 1;
+    let shown = [&*thief.public_armored()];
+    known.at.forge.hand_over(Some(other), &shown);
+    world.publish_unsigned(world.library("foo", "1.0.1"));
+    let token = world.registry.token("octocat");
+    let registry = &world.registry;
+    registry.sign("foo", "1.0.1", &world.identity(), &thief, &token);
+    let app = world.sandbox.package("both").dependency("foo", "1");
+    let app = app.dependency("bar", "1").program("").write();
+    let run = known.builder.cargo(&consign(), &app);
+    let told = run.args(["fetch"]).run().succeeded().stderr;
+    let numbers = "the name belongs to account 583232 now, where what its known keys signed is by account 583231";
+    assert!(told.contains(numbers), "{told}");
+    assert_eq!(world.locked(&app, "foo"), "1.0.0");
+    assert_eq!(world.locked(&app, "bar"), "1.0.0");
+    // Nor is it recorded that the name is the other's.
+    let accounts = known.builder.path().join("signing/accounts");
+    assert!(!accounts.exists(), "{}", accounts.display());
+}

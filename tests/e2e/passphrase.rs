@@ -221,3 +221,18 @@ fn key_that_is_retired_stays_under_its_passphrase() {
     assert!(key.published().state.fault().is_some());
     assert!(key.unlock(PASSPHRASE.as_bytes()).is_ok());
 }
+
+#[test]
+fn command_does_not_see_the_key_of_the_environment_nor_its_passphrase() {
+    let world = World::new();
+    lock(&world);
+    world.octocat.add_config(&format!(
+        "[signing]\npassphrase-command = [\"sh\", \"-c\", \"test -z \\\"$CARGO_SIGNING_KEY$CARGO_SIGNING_KEY_PASSPHRASE\\\" && echo '{PASSPHRASE}'\"]"
+    ));
+    let folder = world.library("foo", "1.0.0").write();
+    let run = world.octocat.cargo(&consign(), &folder);
+    run.args(["publish", "--no-verify"])
+        .env("CARGO_SIGNING_KEY_PASSPHRASE", "a secret of the CI's")
+        .run()
+        .succeeded();
+}

@@ -1,5 +1,7 @@
 //! `cargo publish` signs what it uploads.
 
+use std::fs;
+
 use consign_statement::{Claim, Release, index, verify};
 use consign_testbed::{consign, stock};
 use expect_test::expect;
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use crate::World;
 use crate::recorder::{Kept, Recorder};
+use crate::world::{key_file, other_key};
 
 #[test]
 fn published_package_is_signed() {
@@ -294,6 +297,9 @@ fn index_without_the_signature_or_with_another_is_told_of() {
 #[test]
 fn time_of_signing_can_be_given() {
     let world = World::new();
+    // Made at 1700000000.
+    let file = key_file(&world.octocat, "octocat");
+    fs::write(&file, other_key("octocat").to_armored().as_str()).unwrap();
     let folder = world.library("foo", "1.0.0").write();
     let publish = |time: &str| {
         world
@@ -303,18 +309,25 @@ fn time_of_signing_can_be_given() {
             .env("SOURCE_DATE_EPOCH", time)
             .run()
     };
+    let refused = |time| publish(time).failed().normalised().stderr;
     expect![[r#"
-            Updating `demo` index
-           Packaging foo v1.0.0 ([SANDBOX]/foo-1.0.0)
-        error: failed to sign `foo v1.0.0`
-
-        Caused by:
-          `SOURCE_DATE_EPOCH` is not a number of seconds: `yesterday`
+        error: `SOURCE_DATE_EPOCH` is not a number of seconds: `yesterday`
 
         Caused by:
           invalid digit found in string
     "#]]
-    .assert_eq(&publish("yesterday").failed().normalised().stderr);
+    .assert_eq(&refused("yesterday"));
+    expect![[r#"
+        error: nobody could verify what the key [FINGERPRINT] signs at 1699999999, which `SOURCE_DATE_EPOCH` sets: the signature is dated before the key was made
+
+        help: unset `SOURCE_DATE_EPOCH`, or set it to 1700000000, when the key was made, or later
+    "#]].assert_eq(&refused("1699999999"));
+    let future = refused("99999999999");
+    assert!(
+        future.contains("`SOURCE_DATE_EPOCH` is in the future: 99999999999"),
+        "{future}"
+    );
+    assert!(!world.registry.crate_path("foo", "1.0.0").exists());
     publish("1763800000").succeeded();
     assert_eq!(
         world.registry.line("foo", "1.0.0")["signature"]["time"],

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use consign_testbed::Reply;
+use consign_testbed::{Registry, Reply};
 use expect_test::expect;
 use serde_json::Value;
 
@@ -113,6 +113,7 @@ fn messages_have_a_schema() {
           "version": "0.3.1"
         }
         {
+          "accepted": true,
           "kind": "path",
           "name": "app",
           "reason": "other",
@@ -121,12 +122,15 @@ fn messages_have_a_schema() {
           "version": "0.1.0"
         }
         {
+          "ended_key": 0,
           "files_not_here": 0,
           "others": 1,
+          "others_refused": 0,
           "packages": 2,
           "reason": "summary",
           "refused": 0,
           "unchecked": 0,
+          "unknown_signer": 0,
           "unsigned": 1,
           "v": 1,
           "verified": 1
@@ -246,6 +250,197 @@ fn nobody_to_ask_is_another_status_than_a_finding() {
     fs::remove_dir_all(world.user.path().join("signing")).unwrap();
     world.keys.stop();
     assert_eq!(finding(&json(&world, &app, &[], 101), "foo"), "unchecked");
+}
+
+/// Who asks again wants to know what holds now: what was answered before is no answer to that.
+#[test]
+fn nobody_who_answers_again_is_told_as_such() {
+    let (world, app) = fetched();
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    let refresh = || {
+        let output = world.cargo(&app, ["verify", "--refresh"]);
+        let output = output.ended_with(101).normalised();
+        assert!(
+            output.stdout.contains("foo  1.0.0  unchecked"),
+            "{}",
+            output.stdout
+        );
+        output.stderr
+    };
+    for reply in [
+        Reply::status(500),
+        Reply::body("<html>sign in</html>"),
+        Reply::body(""),
+    ] {
+        world.keys.answer("octocat", reply);
+        assert!(
+            refresh().contains("could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: "),
+            "{}",
+            refresh()
+        );
+    }
+    // A project cannot spare its users the question.
+    world
+        .keys
+        .publish("octocat", &world.secret_key().public_armored());
+    fs::create_dir_all(app.join(".cargo")).unwrap();
+    fs::write(app.join(".cargo/config.toml"), "[net]\noffline = true").unwrap();
+    let told = refresh();
+    assert!(told.contains("the network is off"), "{told}");
+    fs::remove_dir_all(app.join(".cargo")).unwrap();
+    world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    world.keys.stop();
+    let told = refresh();
+    expect![[r#"
+        warning: `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
+        who signs this package is known, from `[SANDBOX]/app/Cargo.signers`
+        help: see whether the address is right and can be reached, and try again
+            Verified 2 packages: 1 unsigned, 1 unchecked
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn folder_of_keys_that_is_gone_does_not_answer() {
+    let world = World::new();
+    let keys = world.sandbox.path().join("keys");
+    fs::create_dir_all(&keys).unwrap();
+    let template = keys.join("{user}.asc");
+    let config = format!(
+        "[signing.identities.team]\nkeys = \"{}\"",
+        template.display()
+    );
+    world.user.add_config(&config);
+    let ann = crate::signers::key_of("team:ann");
+    fs::write(keys.join("ann.asc"), ann.public_armored()).unwrap();
+    world.publish_foo_as("1.0.0", "team:ann", &ann);
+    let app = world.app();
+    world.cargo(&app, ["fetch"]).succeeded();
+    world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    fs::remove_dir_all(&keys).unwrap();
+    let output = world.cargo(&app, ["verify", "--refresh"]).ended_with(101);
+    let folder = keys.display().to_string();
+    assert!(output.stderr.contains(&folder), "{}", output.stderr);
+}
+
+#[test]
+fn account_that_is_gone_is_told_and_what_is_recorded_of_it_stays_good() {
+    let (world, app) = fetched();
+    world.keys.withdraw("octocat");
+    let warning = "warning: there is no account `github:octocat` any more";
+    let output = world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    assert!(output.stderr.contains(warning), "{}", output.stderr);
+    // Also where nothing but the file remembers the key.
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    fs::remove_dir_all(world.user.path().join("signing/answers")).unwrap();
+    let output = world.cargo(&app, ["verify", "--refresh"]).succeeded();
+    assert!(output.stderr.contains(warning), "{}", output.stderr);
+}
+
+#[test]
+fn to_ask_again_without_the_network_is_an_error() {
+    let (world, app) = fetched();
+    for off in ["--offline", "--frozen"] {
+        let output = world.cargo(&app, ["verify", "--refresh", off]).failed();
+        let said = format!("`--refresh` asks who is out there, and `{off}` forbids it");
+        assert!(output.stderr.contains(&said), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn git_dependency_is_a_finding_where_a_build_refuses_it() {
+    let world = World::new();
+    let app = crate::signers::levels::with_git_dependency(&world);
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let verify = |level: &str| {
+        let run = world.run(&app, ["verify"]);
+        run.env("CARGO_SIGNING_GIT", level).run()
+    };
+    verify("allow").succeeded();
+    let output = verify("warn").succeeded();
+    let said = "warning: 1 package comes from git, where nobody signs";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    let output = verify("deny").ended_with(1).normalised();
+    expect![[r#"
+        $ cargo verify
+        error: `gitlib v0.1.0 (file://[SANDBOX]/gitlib#2b663778)`: it comes from git, where nobody signs, and git dependencies are refused by the environment variable `CARGO_SIGNING_GIT`
+        help: depend on a release from a registry, or change the rule in the environment variable `CARGO_SIGNING_GIT`
+            Verified 0 packages; 1 from git refused
+    "#]].assert_eq(&crate::signers::told(&output));
+}
+
+#[test]
+fn first_sight_is_not_counted_as_verified() {
+    let (world, app) = fetched();
+    fs::remove_dir_all(world.user.path().join("signing/workspaces")).unwrap();
+    let output = world.cargo(&app, ["verify"]).succeeded();
+    assert!(
+        output.stdout.contains("unknown signer"),
+        "{}",
+        output.stdout
+    );
+    let summary = "2 packages: 1 by an unknown signer, 1 unsigned";
+    assert!(output.stderr.contains(summary), "{}", output.stderr);
+}
+
+#[test]
+fn nobody_is_named_for_what_is_not_accepted() {
+    let (world, app) = fetched();
+    fs::write(
+        in_cache(&world, "src").join("foo-1.0.0/src/lib.rs"),
+        "// evil",
+    )
+    .unwrap();
+    let output = world.cargo(&app, ["verify"]).ended_with(1).normalised();
+    expect![[r#"
+        foo  1.0.0  tampered  index
+        old  0.3.1  unsigned
+        app  0.1.0  path
+    "#]]
+    .assert_eq(&without_gaps(&output.stdout));
+    let said = "so that it is unpacked again, which a build does by itself";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    let lines = json(&world, &app, &[], 1);
+    let foo = lines.iter().find(|line| line["name"] == "foo").unwrap();
+    assert!(foo["signer"].is_null() && foo["key"].is_null(), "{foo}");
+}
+
+/// A table without the cells that are empty.
+fn without_gaps(table: &str) -> String {
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split("  ").map(str::trim).collect();
+        let cells: Vec<_> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        cells.join("  ") + "\n"
+    };
+    table.lines().map(row).collect()
+}
+
+#[test]
+fn packages_of_one_name_are_told_apart() {
+    let world = World::with_foo(["1.0.0"]);
+    let other = Registry::start(&world.sandbox);
+    let index = other.index_url();
+    let registry = format!("[registries.other]\nindex = \"{index}\"");
+    world.user.add_config(&registry);
+    world.octocat.add_config(&format!(
+        "{registry}\ntoken = \"{}\"",
+        other.token("octocat")
+    ));
+    let foo = world.library("foo", "1.0.0").write();
+    let publish = world.octocat.cargo(&consign_testbed::stock(), &foo);
+    let publish = publish.args(["publish", "--no-verify", "--registry", "other"]);
+    publish.run().succeeded();
+    let app = world.app();
+    let manifest = app.join("Cargo.toml");
+    let mut toml = fs::read_to_string(&manifest).unwrap();
+    toml += "\n[dependencies.second]\npackage = \"foo\"\nversion = \"1\"\nregistry = \"other\"\n";
+    fs::write(&manifest, toml).unwrap();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let output = world.cargo(&app, ["verify"]).succeeded();
+    for version in ["1.0.0 (registry `demo`)", "1.0.0 (registry `other`)"] {
+        assert!(output.stdout.contains(version), "{}", output.stdout);
+    }
+    world.keep(other);
 }
 
 #[test]
@@ -382,6 +577,10 @@ fn messages_are_as_the_documentation_has_it() {
     )
     .unwrap();
     all.extend(json(&world, &app, &[], 1));
+    let git = crate::signers::levels::with_git_dependency(&world);
+    world.cargo(&git, ["generate-lockfile"]).succeeded();
+    let deny = ["--config", "signing.git='deny'"];
+    all.extend(json(&world, &git, &deny, 1));
     let mut found = BTreeMap::<String, BTreeSet<String>>::new();
     for message in &all {
         assert_eq!(message["v"], 1);

@@ -126,3 +126,94 @@ fn withdrawal_is_noticed_when_a_remembered_answer_is_old() {
     fs::remove_file(app.join("Cargo.lock")).unwrap();
     world.fetch(&app).failed();
 }
+
+const OLD: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
+/// A program that was built with `foo`, by a key that is not published any more; what was answered of it is
+/// old.
+fn with_a_lockfile_that_names_a_withdrawn_key() -> (World, std::path::PathBuf) {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["build"]).succeeded();
+    let other = other_key("octocat").public_armored();
+    world.keys.publish("octocat", &other);
+    world.age_answers(OLD);
+    (world, app)
+}
+
+#[test]
+fn update_hears_of_a_withdrawal_of_what_the_lockfile_names() {
+    let (world, app) = with_a_lockfile_that_names_a_withdrawn_key();
+    let asked = world.keys.requests().len();
+    let lockfile = fs::read(app.join("Cargo.lock")).unwrap();
+    let output = world.cargo(&app, ["update"]).failed().normalised();
+    expect![[r#"
+            Updating `demo` index
+        error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
+
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+    "#]].assert_eq(&output.stderr);
+    assert_eq!(world.keys.requests().len(), asked + 1);
+    assert_eq!(fs::read(app.join("Cargo.lock")).unwrap(), lockfile);
+}
+
+#[test]
+fn new_dependency_has_those_that_are_locked_asked_about_again() {
+    let (world, app) = with_a_lockfile_that_names_a_withdrawn_key();
+    world.publish_unsigned(world.library("bar", "1.0.0"));
+    let asked = world.keys.requests().len();
+    let told = world.cargo(&app, ["add", "bar"]).failed().stderr;
+    assert!(told.contains("this account does not publish"), "{told}");
+    assert_eq!(world.keys.requests().len(), asked + 1);
+}
+
+#[test]
+fn build_that_resolves_nothing_anew_asks_nobody_however_old_the_answers_are() {
+    let (world, app) = with_a_lockfile_that_names_a_withdrawn_key();
+    let asked = world.keys.requests().len();
+    for args in [
+        &["build"][..],
+        &["build", "--locked"],
+        &["update", "--offline"],
+        &["fetch", "--locked"],
+    ] {
+        world
+            .user
+            .cargo(&consign_testbed::consign(), &app)
+            .args(args)
+            .run()
+            .succeeded();
+    }
+    world.cargo(&app, ["update", "--locked"]).succeeded();
+    assert_eq!(world.keys.requests().len(), asked);
+}
+
+/// Where the index says nothing, too.
+#[test]
+fn update_hears_of_a_withdrawal_of_a_key_whose_signature_the_package_carries() {
+    let world = World::new();
+    world.publish_elsewhere(world.library("foo", "1.0.0"));
+    let app = world.app();
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+    let other = other_key("octocat").public_armored();
+    world.keys.publish("octocat", &other);
+    world.age_answers(OLD);
+    let asked = world.keys.requests().len();
+    let told = world.cargo(&app, ["update"]).failed().stderr;
+    assert!(told.contains("this account does not publish"), "{told}");
+    assert_eq!(world.keys.requests().len(), asked + 1);
+}
+
+/// A clock that was ahead once would otherwise make an answer new for ever.
+#[test]
+fn answer_from_the_future_is_old() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    world.postdate_answers(OLD);
+    let asked = world.keys.requests().len();
+    world.cargo(&app, ["update"]).succeeded();
+    assert_eq!(world.keys.requests().len(), asked + 1);
+}

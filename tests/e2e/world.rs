@@ -189,12 +189,21 @@ impl World {
 
     /// Makes the user's remembered answers older by so much.
     pub fn age_answers(&self, by: Duration) {
+        self.redate_answers(|asked| asked - by.as_secs());
+    }
+
+    /// The same, but later than now.
+    pub fn postdate_answers(&self, by: Duration) {
+        self.redate_answers(|asked| asked + by.as_secs());
+    }
+
+    fn redate_answers(&self, date: impl Fn(u64) -> u64) {
         for answer in fs::read_dir(self.user.path().join("signing/answers")).unwrap() {
             let path = answer.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
             let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
             let asked = json["asked"].as_u64().unwrap();
-            json["asked"] = (asked - by.as_secs()).into();
+            json["asked"] = date(asked).into();
             fs::write(path, json.to_string()).unwrap();
         }
     }
@@ -219,8 +228,11 @@ impl World {
 /// The file of the one key that a home has for `github:USER`.
 pub fn key_file(home: &Home, user: &str) -> PathBuf {
     let folder = home.path().join("signing/keys/github").join(user);
-    let mut files = fs::read_dir(&folder).unwrap();
-    let file = files.next().unwrap().unwrap().path();
+    let files = fs::read_dir(&folder).unwrap();
+    let mut files = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "asc"));
+    let file = files.next().unwrap();
     assert!(
         files.next().is_none(),
         "several keys in {}",

@@ -92,6 +92,16 @@ pub enum OtherAccount {
         /// What the provider gives.
         found: AccountNumber,
     },
+    /// The provider gives another number than the keys sign with that were seen under the name before.
+    #[error(
+        "the name belongs to account {found} now, where what its known keys signed is by account {signed}"
+    )]
+    Signed {
+        /// What a key that is recorded signed with.
+        signed: AccountNumber,
+        /// What the provider gives.
+        found: AccountNumber,
+    },
     /// The signer claims another number than is recorded, or than the provider gives.
     #[error("it claims to be by account {claimed}, where the name belongs to account {known}")]
     Claimed {

@@ -89,6 +89,11 @@ pub enum NoAnswer {
     /// The body is something else than a key.
     #[error("it answered with {0} instead of keys: is this the address of a key?")]
     NotAKey(NotAKey),
+    /// The body is a web page where JSON should be: that of a proxy, or of a host that is something else.
+    #[error(
+        "it answered with a web page: what is asked there is not the interface of its software"
+    )]
+    WebPage,
     /// The body is empty.
     #[error("it answered with nothing")]
     Empty,
@@ -240,9 +245,18 @@ pub(crate) fn text(body: &[u8]) -> Result<&[u8], NoAnswer> {
     Ok(text)
 }
 
+/// Whether a body is a page for people.
+pub(crate) fn is_web_page(body: &[u8]) -> bool {
+    matches!(text(body), Err(NoAnswer::NotAKey(NotAKey::Html)))
+}
+
 /// The JSON in a body.
 pub(crate) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, NoAnswer> {
-    serde_json::from_slice(text(body)?).map_err(|_| NoAnswer::Unexpected)
+    let text = text(body).map_err(|why| match why {
+        NoAnswer::NotAKey(NotAKey::Html) => NoAnswer::WebPage,
+        other => other,
+    })?;
+    serde_json::from_slice(text).map_err(|_| NoAnswer::Unexpected)
 }
 
 /// What the OpenPGP keys in a body say.

@@ -97,6 +97,8 @@ pub struct Forge<'a> {
     provider: &'a Provider,
     host: &'a Host,
     transport: &'a dyn Transport,
+    /// The number that the account of a token must have.
+    expected: Option<AccountNumber>,
 }
 
 impl<'a> Forge<'a> {
@@ -106,7 +108,14 @@ impl<'a> Forge<'a> {
             provider,
             host: provider.host()?,
             transport,
+            expected: None,
         })
+    }
+
+    /// The same, for an account whose number is recorded: of another account nothing is changed, whatever
+    /// its name.
+    pub fn expecting(self, expected: Option<AccountNumber>) -> Forge<'a> {
+        Forge { expected, ..self }
     }
 
     /// The number of the account `user`, which anybody may ask.
@@ -244,7 +253,7 @@ impl<'a> Forge<'a> {
         }
     }
 
-    /// The owner of `token`, who must be `user`.
+    /// The owner of `token`, who must be `user`, and have the number that is [expected](Self::expecting).
     fn owner(&self, user: &str, token: &Token) -> Result<Owner, ForgeError> {
         let owner = self.whoami(token)?;
         if owner.user != user {
@@ -253,7 +262,13 @@ impl<'a> Forge<'a> {
                 found: Shown::new(&owner.user).to_string(),
             }));
         }
-        Ok(owner)
+        match self.expected {
+            Some(recorded) if recorded != owner.account => Err(self.fault(Fault::AnotherAccount {
+                recorded,
+                found: owner.account,
+            })),
+            _ => Ok(owner),
+        }
     }
 
     /// Whether those who check signatures see `key` at the provider, and as what. `None` where it

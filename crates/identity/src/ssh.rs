@@ -258,7 +258,7 @@ mod tests {
         let many = list(&vec![(RSA, ""); MAX_KEYS + 1]);
         for (body, want) in [
             ("", NoAnswer::Empty),
-            ("<html>", NoAnswer::NotAKey(answer::NotAKey::Html)),
+            ("<html>", NoAnswer::WebPage),
             (cut, NoAnswer::Unexpected),
             ("{}", NoAnswer::Unexpected),
             ("[7]", NoAnswer::Unexpected),

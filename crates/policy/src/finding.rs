@@ -293,6 +293,20 @@ impl Finding {
         }))
     }
 
+    /// What is left of the finding where its key was to be asked about again and nobody answered: what was
+    /// answered before is good enough for a build, and not for who wants to know what holds now.
+    pub fn unconfirmed(self, expected: &Expected<'_>, why: Unanswered) -> Finding {
+        match self.published() {
+            Some(published) => Finding::Unchecked {
+                signer: published.signer().clone(),
+                signature: published.signature().clone(),
+                why,
+                is_expected: expected.names_signers(),
+            },
+            None => self,
+        }
+    }
+
     /// The signer and the key of which nothing counts, whatever it signed, where this says so.
     pub fn disowned(&self) -> Option<(&Identity, &PublicKey)> {
         match self {
@@ -303,7 +317,7 @@ impl Finding {
             Finding::WrongSigner(Wrong::Account {
                 signer,
                 key,
-                other: OtherAccount::Found { .. },
+                other: OtherAccount::Found { .. } | OtherAccount::Signed { .. },
             }) => Some((signer, key)),
             _ => None,
         }

@@ -8,6 +8,7 @@
 //! 4. [`ended`]: whether a release is known not to be new, which matters where its key has ended.
 //! 5. [`verdict`]: what a finding leads to under the levels that hold.
 //! 6. [`sighting`]: what is to be recorded of a release that was accepted.
+//! 7. [`foresight`]: what others will find of a release that is about to be published.
 //!
 //! A release whose signature counts is described by a [`Published`], which only the check can make:
 //! code that says who published something, or that hands bytes to the compiler because somebody
@@ -15,6 +16,7 @@
 
 pub mod ended;
 pub mod finding;
+pub mod foresight;
 pub mod level;
 pub mod rules;
 pub mod sighting;

@@ -147,7 +147,7 @@ pub enum KeyAnswer {
 #[non_exhaustive]
 pub enum Unanswered {
     /// The network may not be used.
-    #[error("the network is off (`--offline`)")]
+    #[error("the network is off (`--offline`, or `net.offline`)")]
     Offline,
     /// Nobody knows of a provider of that name.
     #[error("no identity provider `{0}` is known")]

@@ -913,6 +913,7 @@ fn recorded(file: &SignersFile, seen: &[(&str, &str, Option<u64>)]) -> SignersFi
             version: &vers,
             published: finding.published().unwrap(),
             number: account.map(number),
+            beside: Vec::new(),
         };
         sighting.record(file.signers(), &mut changes);
     }
@@ -970,6 +971,7 @@ fn what_somebody_else_recorded_in_the_meantime_stays() {
             version: &vers,
             published: finding.published().unwrap(),
             number: account.map(number),
+            beside: Vec::new(),
         };
         sighting.fits(file.signers())
     };

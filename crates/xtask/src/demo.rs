@@ -60,7 +60,7 @@ pub fn run() -> ExitCode {
     };
     let mut rows = vec![honest];
     rows.extend(attack::play_all(&mut stage, &cast, &goods));
-    story::end_well(&mut stage);
-    story::revocation(&mut stage, &cast);
+    let (carol, shop) = story::end_well(&mut stage);
+    story::revocation(&mut stage, &cast, &carol, &shop);
     stage.close(&rows, since)
 }

@@ -71,14 +71,16 @@ fn by_hands(gctx: &GlobalContext, of: &OwnKeyOf, by_hand: &ByHand) -> CargoResul
     match by_hand {
         ByHand::Page { .. } => {
             cargo::drop_print!(gctx, "{}", of.key.public_armored());
+            of.is_in_hand()?;
             gctx.shell().note(format!(
                 "there is no token to publish the key with\npublish it {by_hand}"
             ))
         }
         ByHand::Address { .. } | ByHand::File(_) => {
-            let command = printing(&of.identity, by_hand);
+            let command = printing(&of.name(gctx)?, by_hand);
+            let what = by_hand.publish("it", keys::is_only_one(gctx, &of.identity)?);
             gctx.shell().note(format!(
-                "the key is not published by this command\npublish it {by_hand}: `{command}` prints it"
+                "the key is not published by this command\n{what}: `{command}` prints it"
             ))
         }
     }
@@ -110,21 +112,23 @@ pub(super) fn retire(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
 
 /// `cargo key revoke`
 pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
-    let (identity, key, outcome) = match keys::in_agent(gctx, named(args), None)? {
+    let (identity, key, name, outcome) = match keys::in_agent(gctx, named(args), None)? {
         Some(of) => {
             let key = of.describe(gctx)?;
             if !args.flag("yes") {
                 asked(gctx, &question("revoke", &key, REVOKED), "revoke")?;
             }
             let outcome = keys::withdraw_in_agent(gctx, &of)?;
-            (of.identity, key, outcome)
+            let name = of.fingerprint();
+            (of.identity, key, name, outcome)
         }
         None => {
             let of = keys::choose(gctx, named(args), Which::NotRevoked)?;
             let compromised = args.flag("compromised");
             let of = ended(gctx, args, of, End::Revoked { compromised })?;
             let outcome = keys::withdraw(gctx, &of)?;
-            (of.identity.clone(), of.describe(gctx)?, outcome)
+            let (key, name) = (of.describe(gctx)?, of.name(gctx)?);
+            (of.identity, key, name, outcome)
         }
     };
     match outcome {
@@ -142,8 +146,9 @@ pub(super) fn revoke(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
         ))?,
         Outcome::ByHand(by_hand) => gctx.shell().warn(format!(
             "until the key is replaced or deleted where it is published, what it signed is accepted\n\
-             help: publish it again {by_hand}: `{}` prints it, now revoked",
-            printing(&identity, &by_hand)
+             help: {}: `{}` prints it, now revoked",
+            by_hand.replace(keys::is_only_one(gctx, &identity)?),
+            printing(&name, &by_hand)
         ))?,
         Outcome::Published { .. } => {}
     }

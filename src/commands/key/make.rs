@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use cargo::signing::keys::{self, ByHand, OwnKeyOf};
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, GlobalContext};
-use consign_identity::Identity;
 use zeroize::Zeroizing;
 
 use super::identity;
@@ -69,13 +68,15 @@ fn where_it_is(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
     let identity = &of.identity;
     let by_hand = keys::by_hand(gctx, identity)?;
     let path = of.path.as_deref().context("the key is in no file")?;
+    let name = of.name(gctx)?;
     let publish = match &by_hand {
         ByHand::Page { add, .. } => format!(
-            "publish the other half with `cargo key publish {identity}`, or at {add}: `cargo key show {identity}` prints it"
+            "publish the other half with `cargo key publish {name}`, or at {add}: `cargo key show {name}` prints it"
         ),
         _ => format!(
-            "publish the other half {by_hand}: `{}` prints it",
-            printing(identity, &by_hand)
+            "{}: `{}` prints it",
+            by_hand.publish("the other half", keys::is_only_one(gctx, identity)?),
+            printing(&name, &by_hand)
         ),
     };
     gctx.shell().note(format!(
@@ -84,12 +85,12 @@ fn where_it_is(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<()> {
     ))
 }
 
-/// The command that prints the public half of a key as it has to be published by hand.
-pub(super) fn printing(identity: &Identity, by_hand: &ByHand) -> String {
+/// The command that prints the public half of a key, called `name`, as it has to be published by hand.
+pub(super) fn printing(name: &str, by_hand: &ByHand) -> String {
     match by_hand {
         ByHand::Address { binary: true, .. } => {
-            format!("cargo key show {identity} | gpg --dearmor")
+            format!("cargo key show {name} | gpg --dearmor")
         }
-        _ => format!("cargo key show {identity}"),
+        _ => format!("cargo key show {name}"),
     }
 }

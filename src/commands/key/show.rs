@@ -15,6 +15,8 @@ use super::named;
 pub(super) fn list(gctx: &GlobalContext) -> CargoResult<()> {
     let mut unreadable = Ok(());
     let mut rows = Vec::new();
+    // An error in what is configured is none of the keys'.
+    gctx.signing.prepare(gctx)?;
     // Where it is not clear which one signs, none is shown as signing.
     let in_agent = keys::in_agent(gctx, None, None).ok().flatten();
     let signing = match in_agent {
@@ -65,6 +67,9 @@ fn row(of: &OwnKeyOf, signs: bool) -> CargoResult<[String; 4]> {
         Life::Revoked => state.push("revoked".to_owned()),
         Life::Unfit => state.push("not for signing".to_owned()),
     }
+    if of.is_unfinished() {
+        state.push("to be published".to_owned());
+    }
     if of.key.is_locked() {
         state.push("passphrase".to_owned());
     }
@@ -98,6 +103,7 @@ pub(super) fn show(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
     }
     let of = keys::choose(gctx, named(args), Which::ThatSign)?;
     drop_print!(gctx, "{}", of.key.public_armored());
+    of.is_in_hand()?;
     Ok(())
 }
 
@@ -108,7 +114,7 @@ pub(super) fn export(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()>
         bail!(
             "the secret half of a key is not printed to a terminal\n\n\
              help: send it where it belongs, as in `cargo key export {} | gpg --import`, or add `--force`",
-            of.identity
+            of.name(gctx)?
         );
     }
     let protection = match of.key.is_locked() {

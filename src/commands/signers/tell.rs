@@ -6,13 +6,15 @@ use cargo::signing::Setting;
 use cargo::signing::look::look;
 use cargo::util::command_prelude::*;
 use cargo::{CargoResult, GlobalContext};
+use consign_policy::Finding;
 use consign_signers::Package;
 use consign_statement::RegistryId;
 
-use super::{named, registry};
+use super::{Places, named, registry};
 
 /// `cargo signers list`
 pub(super) fn list(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
+    gctx.signing.prepare(gctx)?;
     let serving = gctx.signing.serving(gctx)?;
     let used = used(gctx, args)?;
     let mut rows = Vec::new();
@@ -105,8 +107,10 @@ fn said(package: &Package) -> String {
 /// `cargo signers why`
 pub(super) fn why(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
     let (name, _) = named(args);
-    let registry = registry(gctx, args, name)?;
     let serving = gctx.signing.serving(gctx)?;
+    let places = Places::of(name)?.and_locked(gctx, args)?;
+    let said_in = serving.files().map(|(_, signers)| signers);
+    let registry = registry(gctx, args, places.and_said(said_in))?;
     drop_println!(gctx, "{name} in {registry}");
     match (
         serving.package(&registry, name),
@@ -127,13 +131,25 @@ pub(super) fn why(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
     for (name, word, origin) in settings {
         drop_println!(gctx, "  {name} = \"{word}\", by {origin}");
     }
+    // The user's own file is not of a workspace.
+    if args.flag("user") {
+        return Ok(());
+    }
     let Ok(ws) = args.workspace(gctx) else {
         return Ok(());
     };
     if cargo::ops::load_pkg_lockfile(&ws)?.is_none() {
         return Ok(());
     }
-    let locked = look(&ws, false, |id| id.name() == name)?;
+    let locked = match look(&ws, false, |id| id.name() == name) {
+        Ok(locked) => locked,
+        // What is expected is told all the same: it may be why the lockfile could not be brought up to date.
+        Err(error) => {
+            return gctx.shell().warn(format!(
+                "what `Cargo.lock` names could not be looked at\n{error:#}"
+            ));
+        }
+    };
     for looked in locked.packages {
         if looked.rules.registry == registry {
             let version = looked.id.version();
@@ -146,8 +162,16 @@ pub(super) fn why(gctx: &GlobalContext, args: &ArgMatches) -> CargoResult<()> {
                 }
                 None => {
                     let (reason, help) = looked.words(&ws);
-                    drop_println!(gctx, "  v{version}: {finding}: it {reason}");
-                    drop_println!(gctx, "    help: {help}");
+                    let is_exempt =
+                        matches!(looked.finding, Finding::Unsigned { exempt: true, .. });
+                    let accepted = match is_exempt {
+                        true => ", which is accepted",
+                        false => "",
+                    };
+                    drop_println!(gctx, "  v{version}: {finding}: it {reason}{accepted}");
+                    if !is_exempt {
+                        drop_println!(gctx, "    help: {help}");
+                    }
                 }
             }
         }

@@ -78,8 +78,41 @@ pub enum ByHand {
     File(PathBuf),
 }
 
+impl ByHand {
+    /// What to do with a key, or another name for it: "publish it at …". Where it is not the only one of its
+    /// identity, the others stay beside it.
+    pub fn publish(&self, what: &str, is_only_one: bool) -> String {
+        match (self, is_only_one) {
+            (ByHand::Page { add, .. }, _) => format!("publish {what} at {add}"),
+            (_, true) => format!("publish {what} {self}"),
+            (ByHand::Address { url, .. }, false) => {
+                format!("add {what} to the keys that are found at {url}")
+            }
+            (ByHand::File(path), false) => {
+                format!("add {what} to the keys in `{}`", path.display())
+            }
+        }
+    }
+
+    /// What to do with a key that is published and says something else now.
+    pub fn replace(&self, is_only_one: bool) -> String {
+        match (self, is_only_one) {
+            (ByHand::Page { .. }, _) | (_, true) => self.publish("it again", true),
+            (ByHand::Address { url, .. }, false) => {
+                format!("put it in the place of the old one among the keys that are found at {url}")
+            }
+            (ByHand::File(path), false) => {
+                format!(
+                    "put it in the place of the old one among the keys in `{}`",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
 impl fmt::Display for ByHand {
-    /// The rest of a sentence that begins with "publish it".
+    /// Where.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ByHand::Page { add, .. } => write!(f, "at {add}"),
@@ -140,10 +173,12 @@ pub fn publish(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
                     let opened = opened(gctx, of)?;
                     let prove =
                         |text: &str| sign(&opened, text).map_err(|error| format!("{error:#}"));
+                    of.is_to_be_published()?;
                     let replaced = forge.replace(user, &right.token, half, TITLE, &prove)?;
                     (replaced, How::Replaced)
                 }
             };
+            of.is_in_hand()?;
             remember_number(gctx, &of.identity, published.account)?;
             let page = published.page;
             Ok(Outcome::Published { how, page })
@@ -162,6 +197,7 @@ pub fn withdraw(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<Outcome> {
         Purpose::Withdraw,
         |forge, right| {
             let withdrawn = forge.withdraw(of.identity.user(), &right.token, fingerprint)?;
+            of.is_in_hand()?;
             Ok(outcome(withdrawn))
         },
     )
@@ -229,8 +265,10 @@ fn at_forge(
     };
     match token::find(gctx, provider, forge, purpose)? {
         Some(right) => {
+            let expected = recorded(gctx, provider, identity)?;
+            let forge = forge.expecting(expected);
             let done = act(forge, &right).map_err(|error| match error.downcast() {
-                Ok(fault) => with_help(fault, provider, identity, key, purpose),
+                Ok(fault) => with_help(gctx, fault, provider, identity, key, purpose),
                 Err(other) => other,
             });
             done.with_context(|| {
@@ -247,6 +285,7 @@ fn at_forge(
 
 /// What went wrong at a forge, with what to do about it.
 fn with_help(
+    gctx: &GlobalContext,
     error: ForgeError,
     provider: &Provider,
     identity: &Identity,
@@ -262,7 +301,21 @@ fn with_help(
     };
     let help = match (&error.fault, purpose) {
         (Fault::OnlyDeleted(_), _) => {
-            format!("publish it again as soon as can be: `cargo key publish {identity}`")
+            format!("publish it again as soon as can be: `cargo key publish {key}`")
+        }
+        (Fault::AnotherAccount { .. }, _) => {
+            let own = Some(number_file(gctx, identity));
+            let seen = numbers::path(gctx, provider, identity.user())
+                .ok()
+                .flatten();
+            let files = own.into_iter().chain(seen).filter(|path| path.exists());
+            let files: Vec<_> = files.map(|path| format!("`{}`", path.display())).collect();
+            format!(
+                "if somebody else has the name now, sign under another. If the new account is yours, \
+                 remove what is recorded, in {}: those who build know the old number, and will refuse the \
+                 new one until they are told",
+                files.join(" and ")
+            )
         }
         (Fault::AppToken, _) => {
             "do it from your own machine: a job that publishes packages needs the secret key alone"
@@ -301,7 +354,20 @@ fn opened(gctx: &GlobalContext, of: &OwnKeyOf) -> CargoResult<OwnKey> {
     Ok(passphrase::open(gctx, copy)?.key)
 }
 
-/// Keeps the number of an account, which the provider itself gave.
+/// The number that is recorded for an account, by whoever published its keys here or saw new ones.
+fn recorded(
+    gctx: &GlobalContext,
+    provider: &Provider,
+    identity: &Identity,
+) -> CargoResult<Option<AccountNumber>> {
+    match number(gctx, identity)? {
+        Some(number) => Ok(Some(number.try_into()?)),
+        None => numbers::recorded(gctx, provider, identity.user()),
+    }
+}
+
+/// Keeps the number of an account, which the provider itself gave, and which is what was recorded, if
+/// anything was.
 fn remember_number(
     gctx: &GlobalContext,
     identity: &Identity,

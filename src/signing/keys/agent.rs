@@ -6,6 +6,7 @@
 //! provider that tells those from login keys.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consign_identity::Identity;
@@ -14,6 +15,11 @@ use consign_statement::{PublicKey, RegistryId};
 
 use super::provider;
 use crate::{CargoResult, GlobalContext};
+
+/// How long an agent may take to list its keys.
+const LISTS_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to sign: somebody may have to confirm it, or to touch a token.
+const SIGNS_WITHIN: Duration = Duration::from_secs(120);
 
 /// A key in the agent, and whose it is.
 #[derive(Debug)]
@@ -101,7 +107,8 @@ fn list(keys: &[agent::AgentKey]) -> String {
 }
 
 fn listed() -> CargoResult<Vec<agent::AgentKey>> {
-    let listed = ask(&agent::request_list()).and_then(|answer| Ok(agent::read_list(&answer)?));
+    let listed =
+        ask(&agent::request_list(), LISTS_WITHIN).and_then(|answer| Ok(agent::read_list(&answer)?));
     listed.context("failed to ask the agent for its keys")
 }
 
@@ -119,15 +126,15 @@ impl std::error::Error for NoSignature {}
 
 /// A signature over `message` by `key`.
 pub(super) fn sign(key: &PublicKey, message: &[u8]) -> Result<[u8; 64], NoSignature> {
-    let answer = ask(&agent::request_signature(key, message));
+    let answer = ask(&agent::request_signature(key, message), SIGNS_WITHIN);
     let signature = answer.and_then(|answer| Ok(agent::read_signature(&answer)?));
     signature.map_err(|error| NoSignature(format!("{error:#}")))
 }
 
-/// What the agent answers, without its length. It may take its time: its owner may have to confirm.
+/// What the agent answers within some time, without its length.
 #[cfg(unix)]
-fn ask(request: &[u8]) -> CargoResult<Vec<u8>> {
-    use std::io::{Read as _, Write as _};
+fn ask(request: &[u8], within: Duration) -> CargoResult<Vec<u8>> {
+    use std::io::{ErrorKind, Read as _, Write as _};
     use std::os::unix::net::UnixStream;
 
     const SOCKET: &str = "SSH_AUTH_SOCK";
@@ -140,6 +147,8 @@ fn ask(request: &[u8]) -> CargoResult<Vec<u8>> {
     let context = || format!("failed to speak to the agent at `{}`", path.display());
     let speak = || {
         let mut agent = UnixStream::connect(&path)?;
+        agent.set_read_timeout(Some(within))?;
+        agent.set_write_timeout(Some(within))?;
         agent.write_all(request)?;
         let mut length = [0; 4];
         agent.read_exact(&mut length)?;
@@ -151,10 +160,18 @@ fn ask(request: &[u8]) -> CargoResult<Vec<u8>> {
         agent.read_exact(&mut answer)?;
         Ok(answer)
     };
-    speak().with_context(context)
+    let answer = speak().map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => anyhow::format_err!(
+            "it did not answer within {} seconds\n\n\
+             help: see whether it waits for somebody, or `ssh-add -l` hangs, too; then start another",
+            within.as_secs()
+        ),
+        _ => error.into(),
+    });
+    answer.with_context(context)
 }
 
 #[cfg(not(unix))]
-fn ask(_: &[u8]) -> CargoResult<Vec<u8>> {
+fn ask(_: &[u8], _: Duration) -> CargoResult<Vec<u8>> {
     bail!("keys in an agent sign on Unix only");
 }

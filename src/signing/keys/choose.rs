@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use consign_identity::Identity;
-use consign_identity::openpgp::SecretKey;
+use consign_identity::openpgp::{PublishedKey, SecretKey};
 use consign_statement::{PublicKey, RegistryId};
 
 use super::agent::{self, AgentKeyOf, NoSignature};
@@ -25,6 +25,8 @@ pub(in super::super) struct Signer {
     pub(in super::super) key: OpenKey,
     /// The number of the account, where the provider gave it.
     pub(in super::super) account: Option<u64>,
+    /// What the key says of itself; `None` of one in an agent.
+    pub(in super::super) published: Option<PublishedKey>,
 }
 
 /// A key that signs.
@@ -77,6 +79,7 @@ pub(in super::super) fn signer(
             identity,
             key,
             account,
+            published: None,
         }));
     }
     let Some(of) = signing(gctx, registry)? else {
@@ -84,10 +87,12 @@ pub(in super::super) fn signer(
     };
     let (identity, public) = (of.identity.clone(), of.key.public_key());
     let account = account::number(gctx, &identity)?;
+    let published = Some(of.key.published().clone());
     let signer = |key| Signer {
         identity,
         key: OpenKey::Own(key),
         account,
+        published,
     };
     if let Some(key) = gctx.signing.opened(&public) {
         return Ok(Some(signer(key)));

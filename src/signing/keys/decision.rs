@@ -35,7 +35,7 @@ pub fn remember_no(gctx: &GlobalContext) -> CargoResult<()> {
 }
 
 /// There is a key: the user wants to sign after all.
-pub(super) fn forget_no(gctx: &GlobalContext) -> CargoResult<()> {
+pub fn forget_no(gctx: &GlobalContext) -> CargoResult<()> {
     let file = file(gctx);
     match fs::remove_file(&file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

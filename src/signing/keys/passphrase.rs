@@ -111,6 +111,7 @@ fn by_command(gctx: &GlobalContext) -> CargoResult<Option<Passphrase>> {
     let mut child = Command::new(program)
         .args(arguments)
         .env_remove(environment::SECRET_KEY)
+        .env_remove(environment::SECRET_KEY_PASSPHRASE)
         .stdout(Stdio::piped())
         .spawn()
         .with_context(context)?;

@@ -3,7 +3,8 @@
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::sync::mpsc;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -17,6 +18,8 @@ use crate::{CargoResult, GlobalContext};
 
 /// The most bytes of a tool's output that are read.
 const MAX_PRINTED: u64 = 16 << 10;
+/// How long a tool may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A token, and for messages where it came from: "the token in `GH_TOKEN`".
 pub(super) struct Right {
@@ -38,7 +41,7 @@ pub(super) fn find(
         return Ok(Some(Right { token, from }));
     }
     if let Some(tool) = provider.tool()
-        && let Some(token) = printed(gctx, &tool)
+        && let Some(token) = printed(gctx, &tool)?
     {
         let from = format!("the token of `{}`", tool.program);
         return Ok(Some(Right { token, from }));
@@ -53,9 +56,10 @@ pub(super) fn find(
     }
 }
 
-/// The token that a tool prints. A tool that is not there, or has none, is no error.
-fn printed(gctx: &GlobalContext, tool: &Tool) -> Option<Token> {
-    let mut child = Command::new(tool.program)
+/// The token that a tool prints. A tool that is not there, or has none, is no error; one that does not come
+/// to an end is.
+fn printed(gctx: &GlobalContext, tool: &Tool) -> CargoResult<Option<Token>> {
+    let child = Command::new(tool.program)
         .args(&tool.arguments)
         // Not in a project, whose files are not the user's own.
         .current_dir(gctx.home().as_path_unlocked())
@@ -64,17 +68,36 @@ fn printed(gctx: &GlobalContext, tool: &Tool) -> Option<Token> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_PRINTED as usize));
-    let read = child
-        .stdout
-        .take()?
-        .take(MAX_PRINTED)
-        .read_to_end(&mut text);
-    let status = child.wait().ok()?;
-    read.ok().filter(|_| status.success())?;
-    Token::new(std::str::from_utf8(&text).ok()?).ok()
+        .spawn();
+    let Ok(mut child) = child else {
+        return Ok(None);
+    };
+    let Some(stdout) = child.stdout.take() else {
+        return Ok(None);
+    };
+    // Another thread reads: what a tool started may keep its output open, and nothing ends that.
+    let (sender, printed) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_PRINTED as usize));
+        let read = stdout.take(MAX_PRINTED).read_to_end(&mut text);
+        // Nobody waits any more where the time is over.
+        let _ = sender.send(read.map(|_| text));
+    });
+    let Ok(read) = printed.recv_timeout(ANSWERS_WITHIN) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        let command = [&[tool.program.to_owned()], &tool.arguments[..]].concat();
+        bail!(
+            "`{}` did not end within {} seconds\n\n\
+             help: see what it waits for, or put a token into the environment",
+            command.join(" "),
+            ANSWERS_WITHIN.as_secs()
+        );
+    };
+    let status = child.wait();
+    let text = read.ok().filter(|_| status.is_ok_and(|s| s.success()));
+    let token = text.and_then(|text| Token::new(std::str::from_utf8(&text).ok()?).ok());
+    Ok(token)
 }
 
 fn by_device_flow(

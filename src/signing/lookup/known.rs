@@ -50,9 +50,20 @@ pub(super) struct Place {
 pub(super) enum Asked {
     NotYet,
     Answered,
+    /// It was answered that there is no such account, of which something is remembered.
+    NoSuchAccount,
     /// The host does not exist, and there is another place instead.
     NoSuchHost,
     Failed(NoAnswer),
+}
+
+/// Why what is remembered of an identity is not what its provider says now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::signing) enum Unconfirmed {
+    /// Nobody answered.
+    NoAnswer(Unanswered),
+    /// There is no such account any more.
+    NoSuchAccount,
 }
 
 impl Known {
@@ -87,6 +98,25 @@ impl Known {
         is_known && keys(answer).iter().any(|shown| !is_recorded(&shown.key))
     }
 
+    /// The number of another account than `found`, as which a key signed that is recorded. `signed` is what
+    /// is known to be signed, with its keys.
+    pub(super) fn signed_as_another(
+        &self,
+        signed: &[(PublicKey, AccountNumber)],
+        found: AccountNumber,
+    ) -> Option<AccountNumber> {
+        let places = self.places.as_deref().unwrap_or_default();
+        let recorded = places.iter().filter_map(|place| place.recorded.clone());
+        let recorded: Vec<Answer> = recorded.map(Cached::into_answer).collect();
+        let is_recorded = |key: &PublicKey| {
+            self.keys.contains(key) || recorded.iter().any(|known| known.find(key).is_some())
+        };
+        let mut others = signed
+            .iter()
+            .filter(|(key, number)| *number != found && is_recorded(key));
+        others.next().map(|(_, number)| *number)
+    }
+
     /// Which place to ask, so that all of `keys` are known for what they are; `is_old` says of a
     /// remembered answer that it will not do any more.
     pub(super) fn next(
@@ -104,7 +134,7 @@ impl Known {
                 match place.asked {
                     Asked::NotYet => return Some(index),
                     Asked::NoSuchHost => {}
-                    Asked::Answered => break,
+                    Asked::Answered | Asked::NoSuchAccount => break,
                     Asked::Failed(_) => return None,
                 }
             }
@@ -178,6 +208,22 @@ impl Known {
         locations.any(|location| matches!(location, Location::File(_)))
     }
 
+    /// What is not confirmed of it, of what was asked in this command.
+    pub(super) fn unconfirmed(&self) -> Option<Unconfirmed> {
+        match &self.places {
+            Err(why) => Some(Unconfirmed::NoAnswer(why.clone())),
+            Ok(places) => match self.failure() {
+                Some(why) => Some(Unconfirmed::NoAnswer(why)),
+                None => {
+                    let is_gone = |place: &Place| place.asked == Asked::NoSuchAccount;
+                    let is_gone =
+                        places.iter().any(is_gone) || self.answer() == Some(Answer::NoSuchAccount);
+                    is_gone.then_some(Unconfirmed::NoSuchAccount)
+                }
+            },
+        }
+    }
+
     /// Whether it was answered before, and `key` was not in the answer.
     pub(super) fn lacks(&self, key: &PublicKey) -> bool {
         let answer = self.answer();
@@ -193,7 +239,9 @@ impl Known {
             Asked::Failed(why) => Some((&place.question, place.failure(why))),
             _ => None,
         })?;
-        let unconfirmed = places.iter().filter(|place| place.asked != Asked::Answered);
+        let has_answered =
+            |place: &&Place| matches!(place.asked, Asked::Answered | Asked::NoSuchAccount);
+        let unconfirmed = places.iter().filter(|place| !has_answered(place));
         let last = unconfirmed
             .filter_map(|place| place.remembered.as_ref())
             .filter(|last| {

@@ -18,7 +18,7 @@ use crate::{CargoResult, GlobalContext};
 
 /// The number that is recorded for the account `user`. What cannot be read is an error: taken for none,
 /// it would let another account have the name.
-pub(super) fn recorded(
+pub(in super::super) fn recorded(
     gctx: &GlobalContext,
     provider: &Provider,
     user: &str,
@@ -51,8 +51,12 @@ pub(in super::super) fn record(
     }
 }
 
-/// `None` where accounts have no numbers.
-fn path(gctx: &GlobalContext, provider: &Provider, user: &str) -> CargoResult<Option<PathBuf>> {
+/// The file that has the number. `None` where accounts have none.
+pub(in super::super) fn path(
+    gctx: &GlobalContext,
+    provider: &Provider,
+    user: &str,
+) -> CargoResult<Option<PathBuf>> {
     let folder = gctx.home().as_path_unlocked().join("signing/accounts");
     let url = provider.account_url(user)?;
     Ok(url.map(|url| folder.join(Digest::of(url.as_str().as_bytes()).to_string())))

@@ -7,12 +7,13 @@
 use consign_policy::{Finding, Lost, New, Wrong};
 use consign_signers::{Line, Signer};
 
-use super::updates::{entry_of, predecessor};
+use super::updates::predecessor;
 use super::{is_from_registry, look};
 use crate::core::registry::PackageRegistry;
 use crate::core::{PackageId, Resolve};
 use crate::signing::carried::{may_carry, says_nothing};
 use crate::signing::check::{check, record};
+use crate::signing::sources::exactly;
 use crate::{CargoResult, GlobalContext};
 
 /// Those of `resolved` that are not in `previous`, and are not signed as the version there is.
@@ -51,7 +52,8 @@ fn beside(
     id: PackageId,
     before: PackageId,
 ) -> CargoResult<Option<Finding>> {
-    let Some(entry) = entry_of(registry, before)? else {
+    let summary = exactly(registry, before)?;
+    let Some(entry) = summary.and_then(|summary| summary.signed().cloned()) else {
         return Ok(None);
     };
     let Some(published) = check(gctx, before, &entry)?.published() else {

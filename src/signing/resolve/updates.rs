@@ -30,14 +30,24 @@ pub(super) fn say(
             None => "new".to_owned(),
             Some(before) => {
                 let version = before.version();
-                let entry = entry_of(registry, before)?;
-                let finding = entry.as_ref().map(|entry| check(gctx, before, entry));
+                let summary = exactly(registry, before)?;
+                let entry = summary.as_ref().and_then(|summary| summary.signed());
+                let finding = entry.map(|entry| check(gctx, before, entry));
                 match finding.transpose()?.and_then(Finding::published) {
                     Some(same) if same.signer() == published.signer() => continue,
                     Some(other) => {
                         format!("v{version} was by {}", policy.display(other.signer()))
                     }
-                    None => format!("v{version} was by nobody that is known"),
+                    None => match entry.as_ref().and_then(|entry| entry.fields()) {
+                        Some(fields) => {
+                            let claimed = &fields.locator;
+                            let (provider, user) = (claimed.provider(), claimed.user());
+                            format!(
+                                "v{version} is signed as `{provider}:{user}`, which is not verified"
+                            )
+                        }
+                        None => format!("nothing is known of who signed v{version}"),
+                    },
                 }
             }
         };
@@ -59,12 +69,4 @@ pub(super) fn predecessor(previous: &Resolve, id: PackageId) -> Option<PackageId
         let is_same_line = Line::of(other.version()) == Line::of(id.version());
         (is_same_line, other.version().clone())
     })
-}
-
-/// The entry of exactly `id`, from the registry that has it.
-pub(super) fn entry_of(
-    registry: &mut PackageRegistry<'_>,
-    id: PackageId,
-) -> CargoResult<Option<SharedEntry>> {
-    Ok(exactly(registry, id)?.and_then(|summary| summary.signed().cloned()))
 }

@@ -196,14 +196,27 @@ fn packages_of(signers: &Signers, identity: &Identity) -> Vec<String> {
         .collect()
 }
 
-/// Takes back what is said of the package `name`: all of it, or that `identities` may sign it. Returns
-/// whether there was anything to take back.
+/// What is to be taken back of a package.
+#[derive(Debug)]
+pub enum Remove {
+    /// All that is said of it.
+    Everything,
+    /// That these may sign it, or these versions of it.
+    Signers(Vec<Identity>, Option<VersionReq>),
+    /// That versions need no signature: this requirement, or all there are.
+    Unsigned(Option<VersionReq>),
+    /// This key: of these signers, or of the versions that are kept with it.
+    Key(Vec<Identity>, PublicKey),
+}
+
+/// Takes back what is said of the package `name`. Returns whether there was anything to take back. The last
+/// signer stays: who signs next would be trusted at first sight, and nobody asked for that.
 pub fn remove(
     gctx: &GlobalContext,
     store: &Store,
     registry: &RegistryId,
     name: &str,
-    identities: &[Identity],
+    what: &Remove,
 ) -> CargoResult<bool> {
     store.change(gctx, |signers| {
         let mut changes = Changes::default();
@@ -211,13 +224,39 @@ pub fn remove(
             return Ok(changes);
         };
         let mut package = known.clone();
-        package
-            .signers
-            .retain(|signer| !identities.contains(&signer.identity));
-        if package.signers.is_empty() {
-            package.since.clear();
+        match what {
+            Remove::Everything => package = Package::default(),
+            Remove::Signers(identities, versions) => {
+                package.signers.retain(|signer| {
+                    let is_meant = versions.is_none() || signer.versions() == *versions;
+                    !(identities.contains(&signer.identity) && is_meant)
+                });
+                if package.signers.is_empty() && !known.signers.is_empty() {
+                    bail!(
+                        "nobody would be left who may sign `{name}`, and whoever signs it next would be \
+                         trusted at first sight\n\n\
+                         help: first say who may, with `cargo signers allow {name} IDENTITY`; or have all that \
+                         is said of it forgotten, with `cargo signers remove {name}`"
+                    );
+                }
+            }
+            Remove::Unsigned(None) => package.unsigned.clear(),
+            Remove::Unsigned(Some(versions)) => package.unsigned.retain(|req| req != versions),
+            Remove::Key(identities, key) if identities.is_empty() => {
+                package.keep.retain(|_, kept| kept != key);
+            }
+            Remove::Key(identities, key) => {
+                for identity in identities {
+                    let Some(mut account) = signers.identities.get(identity).cloned() else {
+                        continue;
+                    };
+                    if account.keys.remove(key) {
+                        changes.identities.insert(identity.clone(), Some(account));
+                    }
+                }
+            }
         }
-        let rest = (!identities.is_empty() && !package.is_empty()).then_some(package);
+        let rest = (!package.is_empty()).then_some(package);
         if rest.as_ref() != Some(known) {
             let name = (registry.clone(), name.to_owned());
             changes.packages.insert(name, rest);

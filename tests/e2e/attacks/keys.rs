@@ -171,17 +171,10 @@ fn stolen_account_is_believed() {
 #[test]
 fn key_that_was_made_after_the_signature_is_refused() {
     let world = World::new();
-    let folder = world
-        .library("foo", "1.0.0")
-        .file("src/lib.rs", EVIL)
-        .write();
-    world
-        .octocat
-        .cargo(&consign_testbed::consign(), &folder)
-        .args(["publish", "--no-verify"])
-        .env("SOURCE_DATE_EPOCH", "1000000000")
-        .run()
-        .succeeded();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let (key, token) = (world.secret_key(), world.registry.token("octocat"));
+    let (registry, identity) = (&world.registry, world.identity());
+    registry.sign_at("foo", "1.0.0", &identity, &key, &token, 1_000_000_000);
     let (stock, consign) = Scene::of(world).run(["run"]);
     stock.is_hit();
     let told = consign.refuses("the signature is dated before the key was made");

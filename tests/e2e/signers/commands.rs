@@ -34,7 +34,7 @@ fn workspace_is_taken_in_as_it_stands_and_passes_strictly_from_then_on() {
           Downloaded old v0.3.1 (registry `demo`)
              Created `[SANDBOX]/app/Cargo.signers`: 2 packages by 1 signer, 1 of them accepted unsigned
              Changed `[SANDBOX]/app/.gitattributes`, so that git merges it
-        note: read it, and commit it: from now on, who is not in it is not accepted
+        note: read it, and commit it: with `--locked`, who is not in it is not accepted; other builds add whom they see for the first time
     "#]]
     .assert_eq(&super::told(&output));
     expect![[r##"
@@ -141,13 +141,13 @@ fn signers_are_allowed_listed_explained_and_removed() {
     let output = signers(&["allow", "foo@^2", "github:bob", "--reason", "maintains 2.x"]);
     expect![[r#"
         $ cargo signers allow foo@^2 github:bob --reason maintains 2.x
-             Changed who may sign `foo`, in `[SANDBOX]/app/Cargo.signers`
+             Changed `foo` of `http://127.0.0.1:[PORT]/index` in `[SANDBOX]/app/Cargo.signers`: `github:bob` may sign the versions ^2
     "#]]
     .assert_eq(&super::told(&output));
     let output = signers(&["allow", "foo@^2", "github:bob"]);
     expect![[r#"
         $ cargo signers allow foo@^2 github:bob
-           Unchanged `foo`, in `[SANDBOX]/app/Cargo.signers`
+           Unchanged `foo` of `http://127.0.0.1:[PORT]/index` in `[SANDBOX]/app/Cargo.signers`: `github:bob` may sign the versions ^2
     "#]]
     .assert_eq(&super::told(&output));
     signers(&["allow", "other", "--unsigned", "--reason", "read by us"]);
@@ -175,7 +175,7 @@ fn signers_are_allowed_listed_explained_and_removed() {
     let output = world.cargo(&app, args).failed().normalised();
     expect![[r#"
         $ cargo signers remove other
-        error: nothing of that is said of `other` in `[SANDBOX]/app/Cargo.signers`
+        error: nothing of that is said of `other` of `http://127.0.0.1:[PORT]/index` in `[SANDBOX]/app/Cargo.signers`
 
         help: `cargo signers list` shows what is
     "#]]
@@ -234,6 +234,26 @@ fn what_cannot_be_meant_is_an_error() {
             &["allow", "foo", "github:a", "--reason", "a\nb"],
             "a reason is one line of text",
         ),
+        (
+            &["allow", "foo", "github:a", "--reason", "WHY"],
+            "`WHY` is no reason",
+        ),
+        (
+            &["allow", "foo", "nosuch:a"],
+            "no identity provider `nosuch` is known",
+        ),
+        (&["allow", "foo", "github:a.b"], "`a.b`"),
+        (&["allow", "foo bar", "github:a"], "invalid character ` `"),
+        (&["why", "foo bar"], "invalid character ` `"),
+        (&["remove", "foo bar"], "invalid character ` `"),
+        (
+            &["remove", "foo@^1"],
+            "nothing is said of what to take back",
+        ),
+        (
+            &["remove", "foo", "github:a", "--unsigned"],
+            "one thing is taken back at a time",
+        ),
     ] {
         let run = world.user.cargo(&consign_testbed::consign(), &app);
         let output = run.args(["signers"]).args(args).run().failed();
@@ -250,6 +270,193 @@ fn what_cannot_be_meant_is_an_error() {
         "{}",
         output.stderr
     );
+}
+
+#[test]
+fn workspace_that_is_named_is_the_one_that_is_changed_and_told_of() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    let here = world.sandbox.package("here").program("").write();
+    fs::write(here.join("Cargo.signers"), "version = 1\n").unwrap();
+    let manifest = app.join("Cargo.toml").display().to_string();
+    let signers = |args: &[&str]| {
+        let run = world.user.cargo(&consign_testbed::consign(), &here);
+        let run = run.args(["signers"]).args(args.iter().copied());
+        run.args(["--manifest-path", &manifest]).run().succeeded()
+    };
+    signers(&["allow", "foo", "github:ann"]);
+    let foo = "github:ann, github:octocat; since 1.0.0";
+    for told in [signers(&["list"]), signers(&["why", "foo"])] {
+        assert!(told.stdout.contains(foo), "{}", told.stdout);
+    }
+    signers(&["remove", "foo", "github:ann"]);
+    assert!(
+        !signers_file(&app).contains("github:ann\""),
+        "{}",
+        signers_file(&app)
+    );
+    assert_eq!(signers_file(&here), "version = 1\n");
+}
+
+/// The user may leave out which registry it is where that is said already.
+#[test]
+fn registry_is_the_one_that_the_file_has_the_package_from() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.sandbox.package("app").program("").write();
+    let index = "http://127.0.0.1:1/index";
+    world
+        .user
+        .add_config(&format!("[registries.other]\nindex = \"sparse+{index}/\""));
+    let registry = ["--registry", "other"];
+    let allow = ["signers", "allow", "zeta", "github:ann"];
+    world.run(&app, allow).args(registry).run().succeeded();
+    let why = world.cargo(&app, ["signers", "why", "zeta"]).succeeded();
+    assert!(why.stdout.contains("  github:ann\n"), "{}", why.stdout);
+    let output = world.cargo(&app, ["signers", "remove", "zeta"]).succeeded();
+    let at = format!("`zeta` of `{index}` in `");
+    assert!(output.stderr.contains(&at), "{}", output.stderr);
+    // Where nothing says so, it is the one that is cargo's default.
+    let output = world.run(&app, allow).run().succeeded();
+    let at = format!("`zeta` of `{}` in `", world.registry.identity());
+    assert!(output.stderr.contains(&at), "{}", output.stderr);
+    // In several it has to be said.
+    world.run(&app, allow).args(registry).run().succeeded();
+    let output = world.cargo(&app, ["signers", "remove", "zeta"]).failed();
+    let said = "`zeta` is in several registries";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    // Of what serves `cargo install`, too.
+    let users = ["signers", "allow", "--user", "tool", "github:ann"];
+    world.run(&app, users).args(registry).run().succeeded();
+    let why = world.cargo(&app, ["signers", "why", "tool", "--user"]);
+    let why = why.succeeded().stdout;
+    assert!(why.contains("  github:ann\n"), "{why}");
+}
+
+#[test]
+fn full_version_is_that_version_and_no_other() {
+    let world = World::new();
+    let app = world.app();
+    let allow = |what: &str, told: &str| {
+        let args = ["signers", "allow", what, "--unsigned", "--reason", "read"];
+        let output = world.cargo(&app, args).succeeded();
+        let told = format!("Cargo.signers`: {told}\n");
+        assert!(output.stderr.ends_with(&told), "{}", output.stderr);
+    };
+    fs::write(app.join("Cargo.signers"), "version = 1\n").unwrap();
+    allow("foo@1.0.0", "the versions =1.0.0 need not be signed");
+    allow("bar", "no version has to be signed");
+    allow("baz@1.2", "the versions ^1.2 need not be signed");
+    let file = signers_file(&app);
+    for line in [
+        "foo = { unsigned = \"=1.0.0\"",
+        "baz = { unsigned = \"^1.2\"",
+    ] {
+        assert!(file.contains(line), "{file}");
+    }
+}
+
+#[test]
+fn last_signer_is_not_taken_away() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    let before = signers_file(&app);
+    let remove = ["signers", "remove", "foo"];
+    let output = world.run(&app, remove).args(["github:octocat"]).run();
+    expect![[r#"
+        error: nobody would be left who may sign `foo`, and whoever signs it next would be trusted at first sight
+
+        help: first say who may, with `cargo signers allow foo IDENTITY`; or have all that is said of it forgotten, with `cargo signers remove foo`
+    "#]].assert_eq(&output.failed().normalised().stderr);
+    assert_eq!(signers_file(&app), before);
+    // What is taken back apart from that leaves the rest.
+    let unsigned = [
+        "signers",
+        "allow",
+        "foo@2.0.0",
+        "--unsigned",
+        "--reason",
+        "read",
+    ];
+    world.cargo(&app, unsigned).succeeded();
+    world
+        .run(&app, remove)
+        .args(["--unsigned"])
+        .run()
+        .succeeded();
+    let key = super::key_of("github:octocat").public_key().to_string();
+    let keep = ["signers", "allow", "foo@1.0.0", "--key", &key];
+    world.cargo(&app, keep).succeeded();
+    assert!(signers_file(&app).contains("keep = "));
+    world
+        .run(&app, remove)
+        .args(["--key", &key])
+        .run()
+        .succeeded();
+    let after = signers_file(&app).replace(", reason = \"read\"", "");
+    assert_eq!(after, before);
+    let output = world.run(&app, remove).run().succeeded();
+    let note = "is trusted at first sight again, unless `new-signer` says otherwise";
+    assert!(output.stderr.contains(note), "{}", output.stderr);
+}
+
+/// Why it is refused is asked just when the lockfile could not be brought up to date.
+#[test]
+fn what_is_expected_is_told_also_where_the_lockfile_is_not_up_to_date() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    let manifest = fs::read_to_string(app.join("Cargo.toml")).unwrap();
+    let changed = manifest.replace("version = \"1\"", "version = \"2\"");
+    assert_ne!(manifest, changed);
+    fs::write(app.join("Cargo.toml"), changed).unwrap();
+    let output = world.cargo(&app, ["signers", "why", "foo"]).succeeded();
+    assert!(
+        output.stdout.contains("github:octocat; since 1.0.0"),
+        "{}",
+        output.stdout
+    );
+    let warning = "warning: what `Cargo.lock` names could not be looked at";
+    assert!(output.stderr.contains(warning), "{}", output.stderr);
+}
+
+#[test]
+fn what_is_accepted_unsigned_is_told_without_help() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0"));
+    let app = world.app();
+    world.cargo(&app, ["generate-lockfile"]).succeeded();
+    world.cargo(&app, ["signers", "init"]).succeeded();
+    let why = world.cargo(&app, ["signers", "why", "foo"]).succeeded();
+    let said = "v1.0.0: unsigned: it is not signed, which is accepted\n";
+    assert!(why.stdout.ends_with(said), "{}", why.stdout);
+}
+
+#[test]
+fn list_does_not_pass_over_a_broken_configuration() {
+    let world = World::new();
+    let app = world.app();
+    let list = world.run(&app, ["signers", "list"]);
+    let output = list.env("CARGO_SIGNING_UNSIGNED", "deyn").run().failed();
+    assert!(output.stderr.contains("`deyn`"), "{}", output.stderr);
+}
+
+/// Otherwise the key would be refused next, with another command.
+#[test]
+fn one_command_accepts_a_new_signer_where_new_keys_are_refused_too() {
+    let world = World::with_foo(["1.0.0"]);
+    let app = world.app();
+    world
+        .user
+        .add_config("[signing]\nnew-signer = \"deny\"\nnew-key = \"deny\"");
+    let output = world.cargo(&app, ["fetch"]).failed();
+    world.do_what_it_says(&app, &output.stderr);
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
 }
 
 /// A release whose key was deleted, and that somebody has looked at.

@@ -64,7 +64,7 @@ fn version_by_somebody_else_is_not_published() {
            Uploading foo v1.0.1 ([SANDBOX]/foo-1.0.1)
         error: whoever uses `foo` would refuse `foo v1.0.1`: v1.0.0 is signed as `github:octocat`, and this version would be as `github:ann`
 
-        help: publish as `github:octocat`, with `signing.identity`; or first tell them to run `cargo signers allow foo github:ann`. `--allow-signer-change` publishes it all the same
+        help: publish as `github:octocat`, with `signing.identity`; or first tell them to run `cargo signers allow --registry demo foo github:ann`. `--allow-signer-change` publishes it all the same
     "#]].assert_eq(&output.stderr);
     publish(&world, &home, "1.0.1", &["--allow-signer-change"]).succeeded();
     // From then on it is ann's.
@@ -84,4 +84,28 @@ fn first_signature_is_no_change() {
     let run = world.octocat.cargo(&stock(), &folder);
     run.args(["publish", "--no-verify"]).run().succeeded();
     publish(&world, &world.octocat, "1.0.1", &[]).succeeded();
+}
+
+#[test]
+fn newer_line_without_a_signature_is_not_published() {
+    let world = World::with_foo(["1.0.0"]);
+    let output = publish(&world, &without_key(&world), "2.0.0", &[]).failed();
+    let said = "whoever uses `foo` would refuse `foo v2.0.0`: v1.0.0 is signed";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+}
+
+/// Who has built with it knows it.
+#[test]
+fn yanked_version_counts_as_well() {
+    let world = World::with_foo(["1.0.0"]);
+    let yank = world.octocat.cargo(&consign(), world.sandbox.path());
+    let yank = yank.args(["yank", "foo@1.0.0", "--registry", "demo"]);
+    yank.run().succeeded();
+    publish(&world, &without_key(&world), "1.0.1", &[]).failed();
+}
+
+#[test]
+fn version_below_the_first_signed_one_is_published_unsigned() {
+    let world = World::with_foo(["1.5.0"]);
+    publish(&world, &without_key(&world), "1.4.9", &[]).succeeded();
 }

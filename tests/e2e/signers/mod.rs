@@ -66,12 +66,13 @@ impl World {
         self.keys.route(&path, Reply::body(body));
     }
 
-    /// Runs the command that a message offers, which begins with `cargo signers allow`.
+    /// Runs the command that a message offers, which begins with `cargo signers allow`, with a reason.
     #[track_caller]
     pub fn do_what_it_says(&self, folder: &Path, message: &str) -> Output {
         let at = message.find("`cargo signers allow").unwrap();
         let command = message[at + 1..].split('`').next().unwrap();
-        let words: Vec<_> = command.split(' ').skip(1).collect();
+        let words = command.split(' ').skip(1);
+        let words: Vec<_> = words.map(|word| word.replace("WHY", "asked")).collect();
         self.user
             .cargo(&consign_testbed::consign(), folder)
             .args(words)

@@ -67,8 +67,10 @@ impl<'a> Forge<'a> {
                     response,
                 });
             }
-            401 => Fault::Token,
             300..=399 | 500.. => NoAnswer::Status(status).into(),
+            // Whoever wrote it knows nothing of tokens and what they may.
+            _ if answer::is_web_page(&response.body) => NoAnswer::WebPage.into(),
+            401 => Fault::Token,
             403 | 404 | 429 => self.not_allowed(&response, scope, token),
             _ => refused(&response, token),
         };

@@ -1,5 +1,6 @@
 //! What can go wrong at a provider's interface.
 
+use crate::account::AccountNumber;
 use crate::answer::{Again, NoAnswer};
 
 /// What a provider's interface did not do, and why.
@@ -58,6 +59,14 @@ pub enum Fault {
         wanted: String,
         /// Whose the token is.
         found: String,
+    },
+    /// The name is of another account than it was.
+    #[error("the name is of the account {found} now, where {recorded} is recorded")]
+    AnotherAccount {
+        /// What is recorded.
+        recorded: AccountNumber,
+        /// Whose the token is.
+        found: AccountNumber,
     },
     /// It would not.
     #[error("it refused{} (HTTP status {status})", says_so(.says))]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::answer::{Again, MAX_BODY, NotAKey};
+use crate::answer::{Again, MAX_BODY};
 use crate::openpgp::KeyState;
 use crate::provider::{Definition, Providers};
 use crate::transport::scripted::Script;
@@ -296,8 +296,11 @@ fn bad_answers_are_told_apart() {
     for status in [301, 500, 503] {
         assert_eq!(whoami(status, &[], ME), NoAnswer::Status(status).into());
     }
-    let html = NoAnswer::NotAKey(NotAKey::Html);
-    assert_eq!(whoami(200, &[], "<html>"), html.into());
+    // Also where it seems to say something of the token.
+    for status in [200, 401, 403, 404, 422] {
+        let page = NoAnswer::WebPage.into();
+        assert_eq!(whoami(status, &[], "<html>"), page, "{status}");
+    }
     assert_eq!(whoami(200, &[], ""), NoAnswer::Empty.into());
     let large = NoAnswer::TooLarge { limit: MAX_BODY };
     assert_eq!(whoami(200, &[], &" ".repeat(MAX_BODY + 1)), large.into());
@@ -562,7 +565,7 @@ fn the_number_of_an_account_is_the_forge_s() {
     }
     let failed = no_answer(NoAnswer::Status(500));
     assert_eq!(account("github", &github, 500, "{}"), failed);
-    let page = no_answer(NoAnswer::NotAKey(NotAKey::Html));
+    let page = no_answer(NoAnswer::WebPage);
     assert_eq!(account("github", &github, 200, "<html>"), page);
     let script = Script::default().unreachable(&format!("GET {github}"), "no route");
     let (answer, _) = with("github", script, |forge| forge.account("octocat").unwrap());

@@ -334,14 +334,16 @@ pub fn consumer(stage: &Stage, id: &str) -> (Person, PathBuf) {
     (carol, shop)
 }
 
-/// With everything as it was, all is well again.
-pub fn end_well(stage: &mut Stage) {
+/// With everything as it was, all is well again. The consumer and her program go on from there.
+pub fn end_well(stage: &mut Stage) -> (Person, PathBuf) {
     stage.act(
         "Everything put back",
         "The registry serves what was published again. Consign builds it again: what it refused \
          was what the registry had done, and nothing else.",
     );
     let (carol, shop) = consumer(stage, "again");
+    // What is answered is old at once, as it is after a week elsewhere.
+    carol.home.add_config("[signing]\nmax-key-age = \"0 days\"");
     stage
         .types(&carol, Cargo::Consign, "run --require-signatures")
         .in_folder(&shop)
@@ -349,10 +351,11 @@ pub fn end_well(stage: &mut Stage) {
         .says(RECEIPT)
         .never_says(MARK)
         .enter();
+    (carol, shop)
 }
 
 /// A key is lost, and revoked where everyone already looks.
-pub fn revocation(stage: &mut Stage, cast: &Cast) {
+pub fn revocation(stage: &mut Stage, cast: &Cast, carol: &Person, shop: &Path) {
     stage.act(
         "A lost key",
         "Alice has lost the laptop that had her key, and revokes it from a copy. It is deleted from her \
@@ -371,14 +374,29 @@ pub fn revocation(stage: &mut Stage, cast: &Cast) {
     stage.screen.gap();
     stage
         .screen
-        .paragraph("The next build that looks takes nothing more that was signed with it.");
-    let (carol, shop) = consumer(stage, "after");
+        .paragraph(
+            "Carol is where she was, with a lockfile that names what Alice signed. (What an account \
+             answered is good for seven days; hers has the setting for none.) Her next update asks again, \
+             and from then on nothing is built that was signed with the key.",
+        );
+    let refusal = "signed as `github:alice` with a key that this account does not publish";
     stage
-        .types(&carol, Cargo::Consign, "run --require-signatures")
-        .in_folder(&shop)
-        .hiding(&["Updating", "warning:", "help:"])
+        .types(carol, Cargo::Consign, "update")
+        .in_folder(shop)
+        .hiding(&["Updating", "help:"])
         .fails()
-        .says("signed as `github:alice` with a key that this account does not publish")
+        .says(refusal)
+        .enter();
+    stage
+        .types(carol, Cargo::Consign, "clean")
+        .in_folder(shop)
+        .enter();
+    stage
+        .types(carol, Cargo::Consign, "run --locked --require-signatures")
+        .in_folder(shop)
+        .hiding(&["help:"])
+        .fails()
+        .says(refusal)
         .never_says(RECEIPT)
         .enter();
 }
