@@ -3,6 +3,7 @@
 //! `patches/cargo/commands.patch` lists them beside upstream's own, and runs them;
 //! `patches/cargo/flag-and-version.patch` declares the flag.
 
+mod config;
 mod key;
 mod login;
 mod sign;
@@ -68,12 +69,10 @@ pub fn note(gctx: &GlobalContext, args: &ArgMatches, config_args: &[String]) {
         .note_command_line(gctx.cwd(), invocation, config_args);
 }
 
-/// What runs the command called `name`, if it is one of ours or goes on where upstream's ends.
+/// What runs the command called `name`, if it is one of ours.
 pub fn exec(name: &str) -> Option<Exec> {
     match name {
         "key" => Some(key::exec),
-        "login" => Some(login::login),
-        "logout" => Some(login::logout),
         "sign" => Some(sign::exec),
         "signers" => Some(signers::exec),
         "verify" => Some(verify::exec),
@@ -96,6 +95,16 @@ fn confirm(gctx: &GlobalContext, question: &str, doing: &str, declined: &str) ->
     match answer.trim() {
         "yes" => Ok(()),
         _ => bail!("{declined}"),
+    }
+}
+
+/// What runs a command of upstream's: `upstream` itself, or what goes on where that ends.
+pub fn beyond(name: &str, upstream: Exec) -> Exec {
+    match name {
+        "config" => config::config,
+        "login" => login::login,
+        "logout" => login::logout,
+        _ => upstream,
     }
 }
 

@@ -31,6 +31,7 @@ use crate::core::dependency::DepKind;
 use crate::core::package::PackageSet;
 use crate::core::{Package, PackageId, Summary};
 use crate::sources::source::Source;
+use crate::util::cache_lock::CacheLockMode;
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
 
@@ -251,6 +252,8 @@ pub(super) fn of_unpacked(
     package: &Package,
 ) -> CargoResult<Option<SharedEntry>> {
     let id = package.package_id();
+    // Without the network, a registry looks into the cache to say which versions there are.
+    let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
     let asked = within(set, id.source_id(), |source| {
         in_cache(gctx, source, package)
     });

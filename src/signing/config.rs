@@ -34,6 +34,7 @@
 //! A key that is not known is an error: a misspelt setting would protect nobody.
 
 mod place;
+mod tell;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -46,6 +47,7 @@ use consign_statement::RegistryId;
 
 pub use self::place::Setting;
 use self::place::{Place, ProviderTable};
+pub use self::tell::Held;
 use crate::sources::CRATES_IO_REGISTRY;
 use crate::util::context::{ConfigValue as CV, Definition};
 use crate::{CargoResult, GlobalContext};

@@ -76,7 +76,7 @@ pub use archive::{CheckedArchive, Downloaded};
 pub use cache::{clean, remove_links};
 pub use carry::{carry, may_be_packaged};
 pub use compile::{Accepted, compiles, fingerprint, prepares};
-pub use config::{Policy, Setting};
+pub use config::{Held, Policy, Setting};
 pub use context::{REQUIRED, Signing};
 pub use entry::{Entry, SharedEntry, attach};
 pub use invocation::Invocation;

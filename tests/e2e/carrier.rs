@@ -704,6 +704,23 @@ fn one_line_tells_of_what_carries_nothing_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_was_fetched_is_built_and_verified_without_a_network() {
+    let world = with_foo(["1.0.0"]);
+    let app = world.app();
+    world.cargo(&app, ["fetch"]).succeeded();
+    for args in [
+        &["verify", "--offline"][..],
+        &["build", "--offline"],
+        &["build", "--offline", "--require-signatures"],
+        &["build", "--frozen", "--require-signatures"],
+    ] {
+        let _ = fs::remove_dir_all(app.join("target"));
+        let run = world.user.cargo(&consign(), &app);
+        run.args(args).run().succeeded();
+    }
+}
+
+#[test]
 fn nothing_is_downloaded_offline() {
     let world = with_foo(["1.0.0"]);
     let app = world.app();

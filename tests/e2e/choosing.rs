@@ -185,7 +185,7 @@ fn each_registry_can_have_its_publisher() {
     // The environment is nearer than the file, whatever the file says of one registry.
     let folder = world.library("foo", "2.0.0").write();
     let run = world.octocat.cargo(&consign(), &folder);
-    run.args(["publish", "--no-verify"])
+    run.args(["publish", "--no-verify", "--allow-signer-change"])
         .env("CARGO_SIGNING_IDENTITY", "github:octocat")
         .run()
         .succeeded();

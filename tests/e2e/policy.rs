@@ -585,22 +585,38 @@ fn settings_are_told_with_where_they_come_from() {
           new-key = "deny", by the environment variable `CARGO_SIGNING_NEW_KEY`
     "#]]
     .assert_eq(&settings);
+}
 
-    let args = [
-        "config",
-        "get",
-        "signing",
-        "--show-origin",
-        "-Zunstable-options",
-    ];
-    let run = world.run(&app, args).env("CARGO_SIGNING_NEW_KEY", "deny");
-    let nightly = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
-    let output = run.env(nightly, "nightly").run().succeeded();
-    expect![[r#"
-        signing.identities.github.keys = "http://127.0.0.1:[PORT]/{user}.gpg" # [SANDBOX]/homes/user/config.toml
-        signing.new-signer = "record" # [SANDBOX]/app/.cargo/config.toml
-        signing.unsigned = "deny" # [SANDBOX]/app/.cargo/config.toml
-        # The following environment variables may affect the loaded values.
-        # CARGO_SIGNING_NEW_KEY=deny
-    "#]].assert_eq(&output.normalised().stdout);
+/// What cargo's own merge says is another thing: there the project would win.
+#[test]
+fn settings_that_hold_are_told_with_who_says_so() {
+    let world = World::new();
+    let app = world.app();
+    world.user.add_config("[signing]\nunsigned = \"deny\"");
+    let folder = app.join(".cargo");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("config.toml"),
+        "[signing]\nunsigned = \"allow\"\nnew-signer = \"warn\"\n",
+    )
+    .unwrap();
+    let get = |key: &str| world.cargo(&app, ["config", "get", key]);
+    let told = get("signing").succeeded().normalised().stdout;
+    for line in [
+        "signing.unsigned = \"deny\" # `[SANDBOX]/homes/user/config.toml`\n",
+        "signing.new-signer = \"warn\" # `[SANDBOX]/app/.cargo/config.toml`\n",
+        "signing.new-key = \"record\" # the default\n",
+        "signing.max-key-age = \"604800 seconds\" # the default\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let one = get("signing.unsigned").succeeded().stdout;
+    assert_eq!(one.lines().count(), 1, "{one}");
+    let run = world.run(&app, ["config", "get", "signing.unsigned"]);
+    let flag = run.args(["--require-signatures"]).run().succeeded().stdout;
+    assert!(flag.ends_with("# `--require-signatures`\n"), "{flag}");
+    get("signing.nothing").failed();
+    // All else is upstream's.
+    let other = get("net.offline").failed().stderr;
+    assert!(other.contains("unstable"), "{other}");
 }

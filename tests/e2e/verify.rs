@@ -292,8 +292,7 @@ fn nobody_who_answers_again_is_told_as_such() {
     world.keys.stop();
     let told = refresh();
     expect![[r#"
-        warning: `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server
-        who signs this package is known, from `[SANDBOX]/app/Cargo.signers`
+        warning: `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat`, and its key could not be checked: `http://127.0.0.1:[PORT]/octocat.gpg`: it could not be asked: Could not connect to server, and who signs this package is known, from `[SANDBOX]/app/Cargo.signers`
         help: see whether the address is right and can be reached, and try again
             Verified 2 packages: 1 unsigned, 1 unchecked
     "#]]
