@@ -13,7 +13,6 @@ mod changes;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
-use std::task::Poll;
 
 use anyhow::{Context as _, bail};
 use cargo_credential::Operation;
@@ -31,14 +30,15 @@ use super::context::registry_id;
 use super::entry::{SharedEntry, keep_all_lines};
 use super::keys::{self, Signer};
 use super::report;
+use super::sources::config;
 use super::verify::cache_name;
 use crate::core::package::PackageSet;
 use crate::core::resolver::CliFeatures;
 use crate::core::{PackageId, Workspace};
 use crate::ops::registry::{RegistrySourceIds, get_source_id};
 use crate::ops::{self, PackageMessageFormat, PackageOpts, Packages, RegistryOrIndex};
+use crate::sources::SourceConfigMap;
 use crate::sources::source::{Source as _, SourceMap};
-use crate::sources::{RegistrySource, SourceConfigMap};
 use crate::util::auth;
 use crate::util::cache_lock::CacheLockMode;
 use crate::util::network::http::http_handle;
@@ -314,13 +314,7 @@ fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, Pat
 /// Where the registry takes requests, if it does.
 fn api(gctx: &GlobalContext, sources: &RegistrySourceIds) -> CargoResult<Option<String>> {
     let _lock = gctx.acquire_package_cache_lock(CacheLockMode::DownloadExclusive)?;
-    let mut source = RegistrySource::remote(sources.replacement, &HashSet::new(), gctx)?;
-    loop {
-        match source.config()? {
-            Poll::Ready(config) => return Ok(config.and_then(|config| config.api)),
-            Poll::Pending => source.block_until_ready()?,
-        }
-    }
+    Ok(config(gctx, sources.replacement)?.and_then(|config| config.api))
 }
 
 fn put(gctx: &GlobalContext, url: &str, token: &str, body: &[u8]) -> CargoResult<(u32, Vec<u8>)> {

@@ -10,8 +10,9 @@ use std::task::Poll;
 use crate::core::package::PackageSet;
 use crate::core::registry::{PackageRegistry, Registry};
 use crate::core::{Dependency, Package, PackageId, SourceId, Summary};
+use crate::sources::registry::RegistryConfig;
 use crate::sources::source::{MaybePackage, QueryKind, Source, SourceMap};
-use crate::sources::{IndexSummary, SourceConfigMap};
+use crate::sources::{IndexSummary, RegistrySource, SourceConfigMap};
 use crate::util::interning::InternedString;
 use crate::{CargoResult, GlobalContext};
 
@@ -70,6 +71,17 @@ pub(super) fn exactly(
     let is_same = |found: &Summary| found.version() == id.version() && found.name() == id.name();
     let mut found = found.into_iter().map(IndexSummary::into_summary);
     Ok(found.find(is_same))
+}
+
+/// What the registry that has the source `id` says of itself.
+pub(super) fn config(gctx: &GlobalContext, id: SourceId) -> CargoResult<Option<RegistryConfig>> {
+    let mut source = RegistrySource::remote(id, &HashSet::new(), gctx)?;
+    loop {
+        match source.config()? {
+            Poll::Ready(config) => return Ok(config),
+            Poll::Pending => source.block_until_ready()?,
+        }
+    }
 }
 
 /// The source `id` by itself, which says nothing of what it does.
