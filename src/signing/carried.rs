@@ -19,7 +19,6 @@ use std::sync::Mutex;
 use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
-use semver::Version;
 
 use super::check::without_entry;
 use super::context::{lock, registry_id};
@@ -82,14 +81,14 @@ impl CarriedOnes {
         lock(&self.undecided).contains(&id)
     }
 
-    /// The other versions of the package that the resolver chose, and whose entries say nothing.
-    pub(super) fn unsigned_beside(&self, id: PackageId) -> Vec<Version> {
+    /// The other versions of the package that the resolver chose and that were looked at: there is nothing.
+    pub(super) fn unsigned_beside(&self, id: PackageId) -> Vec<PackageId> {
         let is_other = |other: &&PackageId| {
             (other.name(), other.source_id()) == (id.name(), id.source_id()) && **other != id
         };
         let undecided = lock(&self.undecided);
-        let beside = undecided.iter().filter(is_other);
-        beside.map(|other| other.version().clone()).collect()
+        let beside = undecided.iter().filter(is_other).copied();
+        beside.filter(|other| self.is_unsigned(*other)).collect()
     }
 
     /// `id` was looked at, and there is nothing.

@@ -9,6 +9,7 @@ use consign_identity::Identity;
 use consign_identity::account::{self, AccountNumber};
 use consign_policy::{Choice, Expected, Finding, KeyStanding, Mismatch, Sighting, Verdict};
 use consign_statement::{Claim, PublicKey, RegistryId, SignatureValid, SignedFields, verify};
+use semver::Version;
 
 use super::config::Policy;
 use super::cores::on_all_cores;
@@ -234,7 +235,7 @@ pub(super) fn record(
             version: id.version(),
             published,
             number,
-            beside: gctx.signing.carried.unsigned_beside(*id),
+            beside: accepted_beside(gctx, *id, rules)?,
         };
         if sighting.is_new(known) {
             sightings.push(sighting);
@@ -254,6 +255,19 @@ pub(super) fn record(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The other versions of a package that were chosen with it, are known to have no signature, and are accepted.
+fn accepted_beside(gctx: &GlobalContext, id: PackageId, rules: &Rules) -> CargoResult<Vec<Version>> {
+    let mut beside = Vec::new();
+    for other in gctx.signing.carried.unsigned_beside(id) {
+        let finding = without_entry(gctx, other, rules)?;
+        let verdict = Verdict::of(&finding, &rules.levels(), Choice::Named);
+        if matches!(verdict, Verdict::Accept | Verdict::AcceptAndSay) {
+            beside.push(other.version().clone());
+        }
+    }
+    Ok(beside)
 }
 
 /// Accepts the package `id`, which `Cargo.lock` or the user names, with this `entry`, or says why not. No

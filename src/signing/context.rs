@@ -1,5 +1,6 @@
 //! What one command knows of signers.
 
+use std::ffi::OsString;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
@@ -157,12 +158,8 @@ impl Signing {
             file if file.exists() => file.display().to_string(),
             _ => arg.clone(),
         };
-        let all: Vec<_> = std::env::args_os().collect();
-        let is_typed = |arg: &&String| {
-            let joined = format!("--config={arg}");
-            all.iter()
-                .any(|typed| *typed == *arg.as_str() || *typed == *joined.as_str())
-        };
+        let typed = typed_config();
+        let is_typed = |arg: &&String| typed.iter().any(|typed| typed == arg.as_str());
         let added = config.iter().filter(|arg| !is_typed(arg));
         let added = added.filter(|arg| *arg != REQUIRED).map(absolute);
         *lock(&self.alias) = added.collect();
@@ -512,4 +509,18 @@ fn outside(gctx: &GlobalContext, arguments: &[String]) -> CargoResult<GlobalCont
     own.set_search_stop_path(&home);
     own.configure(0, true, None, false, false, false, &None, &[], arguments)?;
     Ok(own)
+}
+
+/// The `--config` arguments that the process itself was given.
+fn typed_config() -> Vec<OsString> {
+    let mut all = std::env::args_os();
+    let mut typed = Vec::new();
+    while let Some(arg) = all.next().filter(|arg| arg != "--") {
+        match arg.to_str() {
+            Some("--config") => typed.extend(all.next()),
+            Some(arg) => typed.extend(arg.strip_prefix("--config=").map(OsString::from)),
+            None => {}
+        }
+    }
+    typed
 }

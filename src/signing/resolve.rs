@@ -231,6 +231,7 @@ pub fn settle<'gctx>(
             accept_git(gctx, &resolved)?;
             let kept = kept::accept(gctx, previous, &resolved)?;
             say_what_was_missed(gctx, &resolved)?;
+            before::look_beside(gctx, &resolved, &fresh)?;
             updates::say(gctx, previous, registry, &fresh)?;
             record(gctx, &[fresh, kept].concat())?;
             return Ok(resolved);

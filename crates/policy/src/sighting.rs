@@ -91,11 +91,15 @@ impl Sighting<'_> {
         let known = changed.or_else(|| signers.package(self.registry, self.name));
         let is_first = known.is_none();
         let mut package: Package = known.cloned().unwrap_or_default();
+        let all_are_due = package.since.is_empty() && !package.signers.is_empty();
         let mut may_sign = package.signers.iter().filter(|may| may.identity == *signer);
         if !may_sign.any(|may| may.may_sign(self.version)) {
             package.signers.insert(Signer::new(signer.clone(), None));
         }
-        package.note_signed(self.version);
+        // Where every version has to be signed, that one is says nothing new.
+        if !all_are_due {
+            package.note_signed(self.version);
+        }
         if is_first {
             self.exempt_what_is_in_use(&mut package);
         }

@@ -921,6 +921,24 @@ fn recorded(file: &SignersFile, seen: &[(&str, &str, Option<u64>)]) -> SignersFi
 }
 
 #[test]
+fn what_is_seen_does_not_lessen_what_has_to_be_signed() {
+    let text = format!(
+        "version = 1\n\n[registry.\"{}\".package]\nfoo = {{ signers = [\"{ANN}\"] }}\n",
+        registry().as_str()
+    );
+    let file = SignersFile::read(text).unwrap();
+    let file = recorded(&file, &[("2.0.0", ANN, None)]);
+    let foo = file.signers().package(&registry(), "foo");
+    let expected = Expected {
+        package: foo,
+        levels: Levels::default(),
+    };
+    let old: Version = "1.0.0".parse().unwrap();
+    let found = Finding::at_a_glance(&expected, &old, Ok(&Claim::Unsigned));
+    assert!(matches!(found, Some(Finding::LostSignature(_))), "{found:?}");
+}
+
+#[test]
 fn what_is_seen_first_is_expected_from_then_on() {
     let file = recorded(
         &SignersFile::new(),

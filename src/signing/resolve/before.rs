@@ -5,7 +5,7 @@
 //! package is known by: another version that somebody else signed, or nobody, is not taken for it.
 
 use consign_policy::{Finding, Lost, New, Wrong};
-use consign_signers::{Line, Signer};
+use consign_signers::Signer;
 
 use super::updates::predecessor;
 use super::{is_from_registry, look};
@@ -13,6 +13,7 @@ use crate::core::registry::PackageRegistry;
 use crate::core::{PackageId, Resolve};
 use crate::signing::carried::{may_carry, says_nothing};
 use crate::signing::check::{check, record};
+use crate::signing::entry::SharedEntry;
 use crate::signing::sources::exactly;
 use crate::{CargoResult, GlobalContext};
 
@@ -38,6 +39,26 @@ pub(super) fn unlike(
     Ok(unlike)
 }
 
+/// Looks at other versions of packages that are about to be recorded, of which the index says nothing: those
+/// without a signature are in use, and stay accepted.
+pub(super) fn look_beside(
+    gctx: &GlobalContext,
+    resolved: &Resolve,
+    fresh: &[(PackageId, SharedEntry)],
+) -> CargoResult<()> {
+    let mut beside = Vec::new();
+    for (id, _) in fresh {
+        if is_recorded(gctx, *id)? {
+            continue;
+        }
+        let others = resolved.iter().filter(|other| {
+            (other.name(), other.source_id()) == (id.name(), id.source_id()) && other != id
+        });
+        beside.extend(others.filter(|other| may_carry(resolved.summary(*other))));
+    }
+    look(gctx, &beside).map(|_| ())
+}
+
 fn is_recorded(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
     let rules = gctx.signing.rules(gctx, id.source_id())?;
     let serving = gctx.signing.serving(gctx)?;
@@ -60,12 +81,13 @@ fn beside(
         return Ok(None);
     };
     let expected = vec![Signer::new(published.signer().clone(), None)];
-    // An older line may be from before it was signed.
-    if may_carry(resolved.summary(id)) && Line::of(id.version()) >= Line::of(before.version()) {
+    // An older version may be from before the package was signed.
+    let is_due = id.version().cmp_precedence(before.version()).is_ge();
+    if is_due && may_carry(resolved.summary(id)) {
         look(gctx, &[id])?;
     }
     let finding = match gctx.signing.chosen(id).filter(|entry| !says_nothing(entry)) {
-        None if Line::of(id.version()) < Line::of(before.version()) => None,
+        None if !is_due => None,
         None => Some(Finding::LostSignature(Lost {
             version: None,
             since: Some(before.version().clone()),

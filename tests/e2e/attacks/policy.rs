@@ -60,6 +60,24 @@ fn alias_of_a_project_does_not_lower_the_users_policy() {
     consign.refuses("is not signed");
 }
 
+/// The alias has the name of a file: so it stands on the command line, but not as an argument of `--config`.
+#[test]
+fn alias_with_the_name_of_a_file_is_not_taken_for_an_argument() {
+    let world = World::new();
+    world.publish_unsigned(world.library("foo", "1.0.0").file("src/lib.rs", EVIL));
+    let scene = Scene::of(world);
+    scene.attack(|victim| {
+        victim.home.add_config("[signing]\nunsigned = \"deny\"");
+        fs::create_dir(victim.app.join(".cargo")).unwrap();
+        let alias = "[alias]\nstart = [\"run\", \"--config\", \"start\"]";
+        fs::write(victim.app.join(".cargo/config.toml"), alias).unwrap();
+        fs::write(victim.app.join("start"), "[signing]\nunsigned = \"allow\"\n").unwrap();
+    });
+    let (stock, consign) = scene.run_without_a_rule(["start"]);
+    stock.is_hit();
+    consign.refuses("is not signed");
+}
+
 #[test]
 fn alias_of_a_project_does_not_redefine_a_provider() {
     let world = World::new();
