@@ -337,7 +337,7 @@ fn shells_complete_our_commands() {
     let app = world.app();
     world.cargo(&app, ["fetch"]).succeeded();
     for (words, offered) in [
-        (&["sig"][..], "signers"),
+        (&["sig"][..], "sign signers"),
         (&["verif"], "verify"),
         (&["key", "re"], "retire revoke"),
         (&["signers", ""], "init allow remove list why"),

@@ -60,7 +60,10 @@ fn words_of_man(page: &str) -> Vec<String> {
 fn help_of_a_command_of_ours_is_its_page() {
     let documented = documented();
     let names: Vec<_> = documented.iter().map(|(name, _)| &**name).collect();
-    assert_eq!(names, ["cargo-key", "cargo-signers", "cargo-verify"]);
+    assert_eq!(
+        names,
+        ["cargo-key", "cargo-sign", "cargo-signers", "cargo-verify"]
+    );
     for (name, page) in documented {
         let command = name.strip_prefix("cargo-").unwrap();
         let text = fs::read_to_string(page.with_extension("txt")).unwrap();

@@ -151,7 +151,7 @@ fn update_hears_of_a_withdrawal_of_what_the_lockfile_names() {
             Updating `demo` index
         error: refusing `foo v1.0.0 (registry `demo`)`: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
 
-        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, keep it with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
+        help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.0 --key ed25519:[KEY] --reason WHY`
     "#]].assert_eq(&output.stderr);
     assert_eq!(world.keys.requests().len(), asked + 1);
     assert_eq!(fs::read(app.join("Cargo.lock")).unwrap(), lockfile);

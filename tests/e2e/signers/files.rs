@@ -201,12 +201,15 @@ fn file_in_a_vendored_folder_or_a_clone_is_not_read() {
         inside.next().unwrap().unwrap().path()
     };
     let clone = only(only(world.user.path().join("git/checkouts")));
-    for folder in [app.join("vendor/foo"), clone] {
-        fs::write(folder.join("Cargo.signers"), "not a signers file").unwrap();
-        world
-            .cargo(&folder, ["metadata", "--format-version=1"])
-            .succeeded();
-    }
+    let metadata = ["metadata", "--format-version=1"];
+    fs::write(clone.join("Cargo.signers"), "not a signers file").unwrap();
+    world.cargo(&clone, metadata).succeeded();
+    // A workspace of one's own may look like a vendored package; so it is said.
+    let vendored = app.join("vendor/foo");
+    fs::write(vendored.join("Cargo.signers"), "not a signers file").unwrap();
+    let output = world.cargo(&vendored, metadata).failed();
+    let why = "what a vendored package says of signers is not read";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
 }
 
 #[test]
