@@ -258,7 +258,11 @@ pub(super) fn record(
 }
 
 /// The other versions of a package that were chosen with it, are known to have no signature, and are accepted.
-fn accepted_beside(gctx: &GlobalContext, id: PackageId, rules: &Rules) -> CargoResult<Vec<Version>> {
+fn accepted_beside(
+    gctx: &GlobalContext,
+    id: PackageId,
+    rules: &Rules,
+) -> CargoResult<Vec<Version>> {
     let mut beside = Vec::new();
     for other in gctx.signing.carried.unsigned_beside(id) {
         let finding = without_entry(gctx, other, rules)?;

@@ -1,7 +1,7 @@
 //! What one command knows of signers.
 
-use std::ffi::OsString;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -935,7 +935,10 @@ fn what_is_seen_does_not_lessen_what_has_to_be_signed() {
     };
     let old: Version = "1.0.0".parse().unwrap();
     let found = Finding::at_a_glance(&expected, &old, Ok(&Claim::Unsigned));
-    assert!(matches!(found, Some(Finding::LostSignature(_))), "{found:?}");
+    assert!(
+        matches!(found, Some(Finding::LostSignature(_))),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -71,7 +71,11 @@ fn alias_with_the_name_of_a_file_is_not_taken_for_an_argument() {
         fs::create_dir(victim.app.join(".cargo")).unwrap();
         let alias = "[alias]\nstart = [\"run\", \"--config\", \"start\"]";
         fs::write(victim.app.join(".cargo/config.toml"), alias).unwrap();
-        fs::write(victim.app.join("start"), "[signing]\nunsigned = \"allow\"\n").unwrap();
+        fs::write(
+            victim.app.join("start"),
+            "[signing]\nunsigned = \"allow\"\n",
+        )
+        .unwrap();
     });
     let (stock, consign) = scene.run_without_a_rule(["start"]);
     stock.is_hit();

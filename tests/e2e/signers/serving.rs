@@ -260,3 +260,26 @@ fn key_that_went_from_a_folder_is_withdrawn_in_every_command() {
         run.args(args).run().ended_with(status);
     }
 }
+
+#[test]
+fn versions_by_different_people_that_are_first_seen_together_are_both_theirs() {
+    let world = World::with_foo(["1.0.0"]);
+    let eve = world.stranger("eve");
+    world.publish_foo_as("2.0.0", "github:eve", &eve);
+    let app = world.sandbox.package("app").dependency("foo", "1");
+    let app = app
+        .dependency_line("foo2 = { package = \"foo\", version = \"2\", registry = \"demo\" }")
+        .program("")
+        .write();
+    world
+        .cargo(&app, ["generate-lockfile", "--require-signatures"])
+        .succeeded();
+    let seen = sightings(&world).concat();
+    assert!(
+        seen.contains("[\"github:eve\", \"github:octocat\"]"),
+        "{seen}"
+    );
+    world
+        .cargo(&app, ["build", "--require-signatures"])
+        .succeeded();
+}
