@@ -12,6 +12,7 @@ use consign_statement::{Claim, PublicKey, RegistryId, SignatureValid, SignedFiel
 use semver::Version;
 
 use super::config::Policy;
+use super::context::lock;
 use super::cores::on_all_cores;
 use super::entry::{Entry, SharedEntry};
 use super::lookup::{Freshness, SignedBy};
@@ -244,7 +245,7 @@ pub(super) fn record(
     if sightings.is_empty() {
         return Ok(());
     }
-    match store.record(gctx, &sightings) {
+    match store.record(gctx, &sightings, &mut lock(&gctx.signing.recorded)) {
         Ok(_) => Ok(()),
         // A workspace's own file is a part of what a command is to leave behind, like the lockfile. What
         // was only seen is seen again: on a disk that cannot be written to, say.

@@ -41,6 +41,8 @@ pub struct Signing {
     cleaned: AtomicBool,
     /// The `--config` arguments.
     command_line: Mutex<Vec<String>>,
+    /// The packages of which this command was the first to record anything.
+    pub(super) recorded: Mutex<BTreeSet<(RegistryId, String)>>,
     /// Its `--config` arguments that an alias put there.
     alias: Mutex<Vec<String>>,
     /// Whether one of them was [`REQUIRED`], whatever came after it.

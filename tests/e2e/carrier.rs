@@ -721,6 +721,33 @@ fn what_was_fetched_is_built_and_verified_without_a_network() {
 }
 
 #[test]
+fn versions_by_different_people_that_are_first_seen_together_are_both_theirs() {
+    let world = with_foo(["1.0.0"]);
+    let eve = world.sandbox.home("eve");
+    eve.use_registry(&world.registry, Some(&world.registry.token("octocat")));
+    eve.use_keys(&world.keys);
+    world.make_key(&eve, "eve");
+    let folder = world.library("foo", "2.0.0").write();
+    let publish = eve.cargo(&consign(), &folder);
+    let args = ["publish", "--no-verify", "--allow-signer-change"];
+    publish.args(args).run().succeeded();
+    world.index_forgets("foo", "2.0.0");
+    let app = world.sandbox.package("app").dependency("foo", "1");
+    let app = app
+        .dependency_line("foo2 = { package = \"foo\", version = \"2\", registry = \"demo\" }")
+        .program("")
+        .write();
+    for args in [
+        &["generate-lockfile", "--require-signatures"][..],
+        &["fetch", "--require-signatures"],
+        &["build", "--locked"],
+    ] {
+        let run = world.user.cargo(&consign(), &app);
+        run.args(args).run().succeeded();
+    }
+}
+
+#[test]
 fn nothing_is_downloaded_offline() {
     let world = with_foo(["1.0.0"]);
     let app = world.app();

@@ -4,6 +4,7 @@
 //! changes that, and puts the result in its place whole: no sighting is lost, and nobody reads half a
 //! file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use consign_policy::Sighting;
 use consign_signers::{Changes, Signers, SignersFile};
-use consign_statement::Digest;
+use consign_statement::{Digest, RegistryId};
 
 use super::signing_folder;
 use crate::signing::private_file::create_private;
@@ -92,13 +93,24 @@ impl Store {
         Ok(true)
     }
 
-    /// Records sightings: of packages and keys about which the file says nothing else by now.
-    pub fn record(&self, gctx: &GlobalContext, sightings: &[Sighting<'_>]) -> CargoResult<bool> {
+    /// Records sightings: of packages and keys about which the file says nothing else by now. `first` are the
+    /// packages that this command was the first to record: what it accepts of them belongs together, and goes
+    /// in as it is found.
+    pub fn record(
+        &self,
+        gctx: &GlobalContext,
+        sightings: &[Sighting<'_>],
+        first: &mut BTreeSet<(RegistryId, String)>,
+    ) -> CargoResult<bool> {
         self.change(gctx, |signers| {
             let mut changes = Changes::default();
             for sighting in sightings {
-                if sighting.fits(signers) {
+                let package = (sighting.registry.clone(), sighting.name.to_owned());
+                if sighting.fits(signers) || first.contains(&package) {
                     sighting.record(signers, &mut changes);
+                    if signers.package(sighting.registry, sighting.name).is_none() {
+                        first.insert(package);
+                    }
                 }
             }
             Ok(changes)
