@@ -269,13 +269,16 @@ pub(super) fn of_unpacked(
     Ok(entry)
 }
 
+/// What a source says of a package, and what is in the carrier's place in its archive.
+type Found = (Summary, Result<Vec<u8>, InvalidCarrier>);
+
 /// What is in the carrier's place in the archive from which a package was unpacked, and what `source` says
 /// of the package.
 fn in_cache(
     gctx: &GlobalContext,
     source: OpenSource<'_>,
     package: &Package,
-) -> CargoResult<Option<(Summary, Result<Vec<u8>, InvalidCarrier>)>> {
+) -> CargoResult<Option<Found>> {
     let id = package.package_id();
     let archive = archives(gctx, source, package)
         .into_iter()

@@ -197,11 +197,9 @@ pub fn file_of(gctx: &GlobalContext, root: &Path) -> CargoResult<Option<PathBuf>
     let is_cargos = ["registry", "git"]
         .iter()
         .any(|cache| root.starts_with(home.join(cache)));
-    let is_there = match fs::symlink_metadata(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => false,
-        _ => true,
-    };
-    if is_cargos || !is_there {
+    let found = fs::symlink_metadata(&file);
+    let is_missing = matches!(found, Err(error) if error.kind() == ErrorKind::NotFound);
+    if is_cargos || is_missing {
         return Ok(None);
     }
     if fs::symlink_metadata(root.join(CHECKSUMS)).is_ok() {

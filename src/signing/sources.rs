@@ -118,7 +118,8 @@ pub(super) fn within<T>(
     ask: impl FnOnce(OpenSource<'_>) -> T,
 ) -> Option<T> {
     let mut sources = set.sources_mut();
-    sources.get_mut(id).map(|source| ask(source))
+    let source = sources.get_mut(id)?;
+    Some(ask(source))
 }
 
 /// Unpacks a package from its archive in the cache. `false` where that is not there, `None` where the set
