@@ -17,17 +17,18 @@ use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 use anyhow::{Context as _, bail};
 use consign_statement::Digest;
 use consign_statement::carrier::{self, Carried, Carrier};
-use consign_statement::tree::{self, Tree};
-use consign_statement::vendored::{LeftOut, may_be_left_out};
+use consign_statement::tree;
 use flate2::read::GzDecoder;
 
 use super::ahead::decompressed;
 use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_for, summary_of};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
+use super::inspect::{Bytes, Fault, Inspected, NotAsSigned, Packed, left_out_of, unpacked_limit};
 use super::report;
 use super::sources::OpenSource;
 use crate::core::PackageId;
+use crate::util::internal;
 use crate::{CargoResult, GlobalContext};
 
 /// An archive that may be unpacked.
@@ -36,7 +37,7 @@ pub struct CheckedArchive<'a> {
     file: &'a File,
     /// The very bytes that were looked at, where there is a signature: whoever changes the file
     /// afterwards changes nothing.
-    checked: Option<Bytes<'a>>,
+    checked: Option<Checked<'a>>,
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -51,6 +52,9 @@ impl<'a> CheckedArchive<'a> {
         id: PackageId,
         file: &'a File,
     ) -> CargoResult<CheckedArchive<'a>> {
+        if let Some(inspected) = gctx.signing.carried.take_inspected(id) {
+            return Ok(CheckedArchive::inspected(gctx, file, inspected));
+        }
         let unsigned = CheckedArchive {
             file,
             checked: None,
@@ -92,6 +96,10 @@ impl<'a> CheckedArchive<'a> {
         }
         match (gctx.signing.carried.doing(), carried) {
             (Doing::Look, _) => bail!(NotYet),
+            (Doing::Wait, Some(_)) => {
+                gctx.signing.carried.note_waiting(id);
+                bail!(NotYet)
+            }
             (_, Some((entry, cksum))) => {
                 CheckedArchive::signed(gctx, id, file, &entry, cksum.as_deref())
             }
@@ -118,49 +126,40 @@ impl<'a> CheckedArchive<'a> {
                 checked: None,
             });
         };
-        let packed = read(file)?;
-        let found = Digest::of(&packed).to_string();
         let wanted = signature.cksum().map(ToString::to_string);
-        let wanted = wanted.as_deref().or(cksum).unwrap_or("nothing");
-        if found != wanted {
-            let cache = gctx.registry_cache_path().into_path_unlocked();
-            return Err(report::other_bytes(
-                id,
-                signature.locator(),
-                wanted,
-                found,
-                &cache.join("*").join(id.tarball_name()),
-            ));
-        }
-        let version = id.version().to_string();
-        let limit = unpacked_limit(packed.len() as u64);
-        let mut unpacked = Keeping {
-            from: GzDecoder::new(&packed[..]),
-            kept: Some(Memory::borrow(gctx)),
+        let packed = Packed {
+            id,
+            entry: entry.clone(),
+            wanted: wanted
+                .or_else(|| cksum.map(str::to_owned))
+                .unwrap_or_default(),
+            bytes: read(file)?,
+            before: gctx.signing.known_archive(id),
         };
-        let unfit = |error| report::unfit_archive(id, signature.locator(), error);
-        let left_out = match entry.carrier() {
-            None => tree::check_tar(&mut unpacked, &id.name(), &version, limit, may_be_left_out)
-                .map_err(unfit)?,
-            // Here the bytes are not what was signed, but the files in them are.
-            Some(carrier) => {
-                let files = tree::of_tar(&mut unpacked, &id.name(), &version, limit);
-                left_out_of(files.map_err(unfit)?, carrier)
-                    .ok_or_else(|| report::other_tree(id, signature.locator()))?
-            }
-        };
-        gctx.signing.note_archive(id, left_out);
-        if gctx.signing.carried.doing() != Doing::Unpack {
+        if gctx.signing.carried.doing() == Doing::Hand {
+            gctx.signing.carried.hand(packed);
             bail!(NotYet);
         }
-        let checked = match unpacked.kept {
-            Some(unpacked) => Bytes::Unpacked(unpacked),
-            None => Bytes::Packed(packed),
+        let inspected = packed.inspect(gctx.signing.borrow_memory());
+        let inspected = inspected.map_err(|found| not_as_signed(gctx, *found))?;
+        Ok(CheckedArchive::inspected(gctx, file, inspected))
+    }
+
+    /// The archive that was looked at.
+    fn inspected(
+        gctx: &'a GlobalContext,
+        file: &'a File,
+        inspected: Inspected,
+    ) -> CheckedArchive<'a> {
+        gctx.signing.note_archive(inspected.id, inspected.known);
+        let checked = match inspected.bytes {
+            Bytes::Unpacked(bytes) => Checked::Unpacked(Memory { gctx, bytes }),
+            Bytes::Packed(bytes) => Checked::Packed(bytes),
         };
-        Ok(CheckedArchive {
+        CheckedArchive {
             file,
             checked: Some(checked),
-        })
+        }
     }
 
     /// That of the file.
@@ -171,20 +170,19 @@ impl<'a> CheckedArchive<'a> {
     /// The archive, decompressed, from its beginning.
     pub fn tar(self) -> Box<dyn Read + 'a> {
         match self.checked {
-            Some(Bytes::Unpacked(unpacked)) => Box::new(Cursor::new(unpacked)),
-            Some(Bytes::Packed(packed)) => decompressed(packed),
+            Some(Checked::Unpacked(unpacked)) => Box::new(Cursor::new(unpacked)),
+            Some(Checked::Packed(packed)) => decompressed(packed),
             None => Box::new(GzDecoder::new(self.file)),
         }
     }
 }
 
-/// The bytes of an archive that was checked. To decompress them takes a good part of the time that it takes
-/// to unpack it.
+/// The bytes of an archive that was checked.
 #[derive(Debug)]
-enum Bytes<'a> {
-    /// Of an archive that is small: what they unpack to.
+enum Checked<'a> {
+    /// What they unpack to.
     Unpacked(Memory<'a>),
-    /// Of one that is not, and that would take too much memory.
+    /// As they are.
     Packed(Vec<u8>),
 }
 
@@ -193,13 +191,6 @@ enum Bytes<'a> {
 struct Memory<'a> {
     gctx: &'a GlobalContext,
     bytes: Vec<u8>,
-}
-
-impl<'a> Memory<'a> {
-    fn borrow(gctx: &'a GlobalContext) -> Memory<'a> {
-        let bytes = gctx.signing.borrow_memory();
-        Memory { gctx, bytes }
-    }
 }
 
 impl AsRef<[u8]> for Memory<'_> {
@@ -215,35 +206,22 @@ impl Drop for Memory<'_> {
     }
 }
 
-/// What is larger than this, unpacked, is not kept in memory between the check and the unpacking.
-const MAX_IN_MEMORY: usize = 4 << 20;
-
-/// A reader that keeps what was read, where it is not too much.
-struct Keeping<'a, R> {
-    from: R,
-    kept: Option<Memory<'a>>,
-}
-
-impl<R: Read> Read for Keeping<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.kept
-            .take_if(|kept| kept.bytes.len() + read > MAX_IN_MEMORY);
-        if let Some(kept) = &mut self.kept {
-            kept.bytes.extend_from_slice(&buffer[..read]);
+/// The error for an archive that is not as it was signed.
+pub(super) fn not_as_signed(gctx: &GlobalContext, found: NotAsSigned) -> anyhow::Error {
+    let id = found.id;
+    let Some(fields) = found.entry.fields() else {
+        return internal("what nobody signed was compared with what was");
+    };
+    let signer = &fields.locator;
+    match found.fault {
+        Fault::OtherBytes(digest) => {
+            let cache = gctx.registry_cache_path().into_path_unlocked();
+            let file = cache.join("*").join(id.tarball_name());
+            report::other_bytes(id, signer, found.wanted, digest, &file)
         }
-        Ok(read)
+        Fault::Unfit(error) => report::unfit_archive(id, signer, error),
+        Fault::OtherTree => report::other_tree(id, signer),
     }
-}
-
-/// More than any archive that cargo unpacks (its own limit, with the ratio of 20 that it allows), so
-/// that what is too much is said by us only where cargo would never say it.
-const MAX_UNPACKED: u64 = 512 << 20;
-const MAX_RATIO: u64 = 20;
-
-/// How many bytes an archive of `size` bytes may unpack to.
-pub(super) fn unpacked_limit(size: u64) -> u64 {
-    MAX_UNPACKED.max(size.saturating_mul(MAX_RATIO))
 }
 
 /// Says that a package was downloaded, and who published it where that is known of exactly its bytes.
@@ -281,8 +259,9 @@ impl<'a> Downloaded<'a> {
     }
 
     fn say(&self) -> CargoResult<()> {
-        // What is not settled upon yet, may never be.
-        if self.gctx.signing.carried.doing() == Doing::Look {
+        let carried = &self.gctx.signing.carried;
+        // What is not settled upon yet, may never be. What waits is not checked yet.
+        if carried.doing() == Doing::Look || carried.is_waiting(self.id) {
             self.gctx.signing.carried.hold(self.id, self.descriptor);
             return Ok(());
         }
@@ -326,19 +305,6 @@ fn published_by(gctx: &GlobalContext, id: PackageId) -> CargoResult<Option<Strin
     };
     let signer = signing.policy(gctx)?.display(published.signer());
     Ok(Some(report::published_by(&signer)))
-}
-
-/// What vendoring leaves out of an archive, whose files these are. `None` where they are not those that were
-/// signed.
-fn left_out_of(mut files: Tree, carrier: &Carrier) -> Option<LeftOut> {
-    let found = files.files().filter(|(path, _)| may_be_left_out(path));
-    let found: LeftOut = found
-        .map(|(path, digest)| (path.to_owned(), *digest))
-        .collect();
-    let is_as_signed = files.take(carrier::NAME) == Some(carrier.digest())
-        && found == *carrier.left_out()
-        && files.finish() == carrier.fields().signature.tree;
-    is_as_signed.then_some(found)
 }
 
 /// Whether the files in an archive, which is left at its beginning, are those that its package carries a

@@ -20,9 +20,11 @@ use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
 
-use super::check::without_entry;
+use super::archive::{not_as_signed, say_downloaded};
+use super::check::{check_chosen, without_entry};
 use super::context::{lock, registry_id};
 use super::entry::{Entry, SharedEntry};
+use super::inspect::{Archives, Found, Inspected, Packed, inspect_all};
 use super::report;
 use super::resolve::is_from_registry;
 use super::sources::{OpenSource, download, exactly, within};
@@ -48,6 +50,12 @@ pub(super) struct CarriedOnes {
     unsigned: Mutex<HashSet<PackageId>>,
     /// What is to be said of those that were downloaded and are still to be checked.
     downloaded: Mutex<HashMap<PackageId, String>>,
+    /// Those that wait to be unpacked.
+    waiting: Mutex<HashSet<PackageId>>,
+    /// An archive on its way to be inspected.
+    handed: Mutex<Option<Packed>>,
+    /// One that was, on its way to be unpacked.
+    inspected: Mutex<Option<Inspected>>,
 }
 
 /// What is done with an archive that is about to be unpacked.
@@ -56,8 +64,10 @@ pub(super) enum Doing {
     /// It is checked and unpacked.
     #[default]
     Unpack,
-    /// It is checked, and not yet unpacked.
-    Check,
+    /// The same, but for one that carries its signature, which is to wait.
+    Wait,
+    /// It is handed to whoever inspects it, where it is accepted, and not yet unpacked.
+    Hand,
     /// What it carries is noted, and nothing else.
     Look,
 }
@@ -115,6 +125,27 @@ impl CarriedOnes {
     pub(super) fn held(&self, id: PackageId) -> Option<String> {
         lock(&self.downloaded).remove(&id)
     }
+
+    /// `id` carries a signature, and is unpacked when all others are there.
+    pub(super) fn note_waiting(&self, id: PackageId) {
+        lock(&self.waiting).insert(id);
+    }
+
+    pub(super) fn is_waiting(&self, id: PackageId) -> bool {
+        lock(&self.waiting).contains(&id)
+    }
+
+    /// Hands an archive over, in place of unpacking it.
+    pub(super) fn hand(&self, packed: Packed) {
+        *lock(&self.handed) = Some(packed);
+    }
+
+    /// What was inspected of the archive of `id`, which is about to be unpacked, where that is so.
+    pub(super) fn take_inspected(&self, id: PackageId) -> Option<Inspected> {
+        // The source that has it may stand in for the one that it was asked for from.
+        lock(&self.inspected)
+            .take_if(|of| (of.id.name(), of.id.version()) == (id.name(), id.version()))
+    }
 }
 
 /// Whether the index says nothing of a signature of this release, so that its package may.
@@ -153,7 +184,77 @@ pub(super) fn check_archives(
     ids: &[PackageId],
 ) -> CargoResult<()> {
     // What is unpacked already is compared before it is compiled.
-    each(gctx, set, ids, Doing::Check, |_| Ok(()))
+    struct Check<'a, 'gctx>(&'a GlobalContext, &'a PackageSet<'gctx>);
+
+    impl Archives for Check<'_, '_> {
+        fn hand_over(&mut self, id: PackageId) -> CargoResult<Option<Packed>> {
+            handed(self.0, || download(self.1, &[id], not_yet))?;
+            Ok(lock(&self.0.signing.carried.handed).take())
+        }
+
+        fn take_back(&mut self, _: PackageId, inspected: Found) -> CargoResult<()> {
+            let inspected = inspected.map_err(|found| not_as_signed(self.0, *found))?;
+            self.0.signing.note_archive(inspected.id, inspected.known);
+            Ok(())
+        }
+    }
+
+    inspect_all(ids, &mut Check(gctx, set))
+}
+
+/// Unpacks the packages `ids`, which waited for it, from their archives in the cache. `ask` asks for one of
+/// them.
+///
+/// Their keys are asked for together. While this core writes the files of one, others look at the next.
+pub(super) fn unpack_waiting<T>(
+    gctx: &GlobalContext,
+    ids: &[PackageId],
+    ask: impl FnMut(PackageId) -> CargoResult<Option<T>>,
+) -> CargoResult<Vec<T>> {
+    struct Unpack<'a, F, T> {
+        gctx: &'a GlobalContext,
+        ask: F,
+        unpacked: Vec<T>,
+    }
+
+    impl<T, F: FnMut(PackageId) -> CargoResult<Option<T>>> Archives for Unpack<'_, F, T> {
+        fn hand_over(&mut self, id: PackageId) -> CargoResult<Option<Packed>> {
+            let asked = handed(self.gctx, || (self.ask)(id));
+            match asked {
+                Ok(unpacked) => self.unpacked.extend(unpacked),
+                Err(error) => not_yet(error)?,
+            }
+            Ok(lock(&self.gctx.signing.carried.handed).take())
+        }
+
+        fn take_back(&mut self, id: PackageId, inspected: Found) -> CargoResult<()> {
+            let inspected = inspected.map_err(|found| not_as_signed(self.gctx, *found))?;
+            let carried = &self.gctx.signing.carried;
+            *lock(&carried.inspected) = Some(inspected);
+            self.unpacked.extend((self.ask)(id)?);
+            lock(&carried.waiting).remove(&id);
+            say_downloaded(self.gctx, &[id])
+        }
+    }
+
+    // Most builds have nothing to unpack, and check nothing.
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    check_chosen(gctx)?;
+    let mut unpack = Unpack {
+        gctx,
+        ask,
+        unpacked: Vec::new(),
+    };
+    inspect_all(ids, &mut unpack)?;
+    Ok(unpack.unpacked)
+}
+
+/// What `ask` gives, while archives that are accepted are handed over.
+fn handed<T>(gctx: &GlobalContext, ask: impl FnOnce() -> CargoResult<T>) -> CargoResult<T> {
+    let _until_dropped = While::new(gctx, Doing::Hand);
+    ask()
 }
 
 fn each(
@@ -172,18 +273,18 @@ fn each(
 }
 
 /// The error, but for that of [`NotYet`].
-fn not_yet(error: anyhow::Error) -> CargoResult<()> {
+pub(super) fn not_yet(error: anyhow::Error) -> CargoResult<()> {
     match error.downcast_ref::<NotYet>() {
         Some(NotYet) => Ok(()),
         None => Err(error),
     }
 }
 
-/// For as long as it lives, archives are not unpacked.
-struct While<'a>(&'a GlobalContext);
+/// For as long as it lives, archives are not simply unpacked.
+pub(super) struct While<'a>(&'a GlobalContext);
 
 impl While<'_> {
-    fn new(gctx: &GlobalContext, doing: Doing) -> While<'_> {
+    pub(super) fn new(gctx: &GlobalContext, doing: Doing) -> While<'_> {
         *lock(&gctx.signing.carried.doing) = doing;
         While(gctx)
     }
@@ -270,7 +371,7 @@ pub(super) fn of_unpacked(
 }
 
 /// What a source says of a package, and what is in the carrier's place in its archive.
-type Found = (Summary, Result<Vec<u8>, InvalidCarrier>);
+type InCache = (Summary, Result<Vec<u8>, InvalidCarrier>);
 
 /// What is in the carrier's place in the archive from which a package was unpacked, and what `source` says
 /// of the package.
@@ -278,7 +379,7 @@ fn in_cache(
     gctx: &GlobalContext,
     source: OpenSource<'_>,
     package: &Package,
-) -> CargoResult<Option<Found>> {
+) -> CargoResult<Option<InCache>> {
     let id = package.package_id();
     let archive = archives(gctx, source, package)
         .into_iter()

@@ -15,8 +15,8 @@ use crates_io::NewCrate;
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 
-use super::archive::unpacked_limit;
 use super::context::registry_id;
+use super::inspect::unpacked_limit;
 use super::keys::{self, Signer};
 use super::publish::statement_request;
 use super::report;

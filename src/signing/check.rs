@@ -184,6 +184,9 @@ pub(super) fn check<'e>(
 /// round of questions instead of one each.
 pub(super) fn check_chosen(gctx: &GlobalContext) -> CargoResult<()> {
     let unchecked = gctx.signing.unchecked();
+    if unchecked.is_empty() {
+        return Ok(());
+    }
     check_all(gctx, &unchecked, Freshness::AsStored)?;
     record(gctx, &unchecked)
 }

@@ -20,6 +20,7 @@ use super::archive::tree_of;
 use super::carried::CarriedOnes;
 use super::config::Policy;
 use super::entry::SharedEntry;
+use super::inspect::Known;
 use super::invocation::Invocation;
 use super::lookup::Answers;
 use super::signers::{Rules, Serving};
@@ -59,8 +60,8 @@ pub struct Signing {
     all_accepted: AtomicBool,
     /// What the resolver chose and was then passed over, with the reason.
     passed_over: Mutex<HashMap<PackageId, String>>,
-    /// The archives that were checked, and what vendoring leaves out of each.
-    archives: Mutex<HashMap<PackageId, LeftOut>>,
+    /// The archives that were checked.
+    archives: Mutex<HashMap<PackageId, Known>>,
     /// Memory to unpack archives to, one after the other.
     memory: Mutex<Vec<u8>>,
     /// What is run.
@@ -354,10 +355,13 @@ impl Signing {
         *lock(&self.memory) = memory;
     }
 
-    /// The archive of `id` has the signed checksum, and can be unpacked; vendoring will leave these files
-    /// out.
-    pub(super) fn note_archive(&self, id: PackageId, left_out: LeftOut) {
-        lock(&self.archives).insert(id, left_out);
+    /// The archive of `id` is as it was signed, and can be unpacked.
+    pub(super) fn note_archive(&self, id: PackageId, known: Known) {
+        lock(&self.archives).insert(id, known);
+    }
+
+    pub(super) fn known_archive(&self, id: PackageId) -> Option<Known> {
+        lock(&self.archives).get(&id).cloned()
     }
 
     /// Whether this command checked the archive of `id`.
@@ -365,8 +369,9 @@ impl Signing {
         lock(&self.archives).contains_key(&id)
     }
 
+    /// What vendoring leaves out of the archive of `id`, where this command checked it.
     pub(super) fn left_out(&self, id: PackageId) -> Option<LeftOut> {
-        lock(&self.archives).get(&id).cloned()
+        self.known_archive(id).map(|known| known.left_out)
     }
 
     /// Whether [`all_is_accepted`](Self::all_is_accepted) was said since something was last chosen.

@@ -24,10 +24,10 @@ use curl::easy::List;
 use semver::Version;
 use serde::Deserialize;
 
-use super::archive::unpacked_limit;
 use super::carried::{look_at, summary_of};
 use super::context::registry_id;
 use super::entry::{SharedEntry, keep_all_lines};
+use super::inspect::unpacked_limit;
 use super::keys::{self, Signer};
 use super::report;
 use super::sources::config;

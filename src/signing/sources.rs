@@ -4,10 +4,11 @@
 //! ours, and who waits. It is said here alone, so that whoever wants to know something says what, and
 //! takes in no release.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::task::Poll;
 
-use crate::core::package::PackageSet;
+use super::carried::{Doing, While, not_yet, unpack_waiting};
+use crate::core::package::{Downloads, PackageSet};
 use crate::core::registry::{PackageRegistry, Registry};
 use crate::core::{Dependency, Package, PackageId, SourceId, Summary};
 use crate::sources::registry::RegistryConfig;
@@ -129,6 +130,70 @@ pub(super) fn unpack(set: &PackageSet<'_>, id: PackageId) -> CargoResult<Option<
         Ok(matches!(source.download(id)?, MaybePackage::Ready(_)))
     })
     .transpose()
+}
+
+/// The packages of a set that are downloaded, and unpacked when all are there: those that carry their
+/// signatures, since only then it is known whose keys are to be asked for.
+pub struct Waiting<'gctx> {
+    gctx: &'gctx GlobalContext,
+    ids: BTreeSet<PackageId>,
+    until_dropped: While<'gctx>,
+}
+
+impl<'gctx> Waiting<'gctx> {
+    /// None so far.
+    pub fn new(gctx: &'gctx GlobalContext) -> Waiting<'gctx> {
+        Waiting {
+            gctx,
+            ids: BTreeSet::new(),
+            until_dropped: While::new(gctx, Doing::Wait),
+        }
+    }
+
+    /// Has the package `id` unpacked or downloaded. Gives it where it is there.
+    pub fn start<'a>(
+        &mut self,
+        downloads: &mut Downloads<'a, 'gctx>,
+        id: PackageId,
+    ) -> CargoResult<Option<&'a Package>> {
+        self.ids.insert(id);
+        self.unpacked(downloads.start(id))
+    }
+
+    /// What was downloaded next, where it is unpacked as well.
+    pub fn wait<'a>(
+        &mut self,
+        downloads: &mut Downloads<'a, 'gctx>,
+    ) -> CargoResult<Option<&'a Package>> {
+        self.unpacked(downloads.wait().map(Some))
+    }
+
+    fn unpacked<'a>(
+        &mut self,
+        package: CargoResult<Option<&'a Package>>,
+    ) -> CargoResult<Option<&'a Package>> {
+        match package {
+            Ok(package) => {
+                if let Some(package) = package {
+                    self.ids.remove(&package.package_id());
+                }
+                Ok(package)
+            }
+            Err(error) => not_yet(error).map(|()| None),
+        }
+    }
+
+    /// Unpacks those that waited.
+    pub fn unpack<'a>(self, downloads: &mut Downloads<'a, 'gctx>) -> CargoResult<Vec<&'a Package>> {
+        drop(self.until_dropped);
+        let ids: Vec<_> = self.ids.into_iter().collect();
+        let mut unpacked = unpack_waiting(self.gctx, &ids, |id| downloads.start(id))?;
+        // What went from the cache meanwhile.
+        while downloads.remaining() > 0 {
+            unpacked.push(downloads.wait()?);
+        }
+        Ok(unpacked)
+    }
 }
 
 /// Downloads the packages `ids` of a set that are not in the cache, side by side. An error of one of them

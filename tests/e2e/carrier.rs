@@ -306,18 +306,9 @@ fn other_files_than_were_signed_are_refused() {
     expect![[r#"
             Updating `demo` index
          Downloading crates ...
-        error: failed to download `foo v1.0.0 (registry `demo`)`
+        error: refusing `foo v1.0.0 (registry `demo`)`: the files in its archive are not those that `github:octocat` signed
 
-        Caused by:
-          unable to get packages from source
-
-        Caused by:
-          failed to unpack package `foo v1.0.0 (registry `demo`)`
-
-        Caused by:
-          refusing `foo v1.0.0 (registry `demo`)`: the files in its archive are not those that `github:octocat` signed
-
-          help: do not build it: tell the registry and the package's authors
+        help: do not build it: tell the registry and the package's authors
     "#]].assert_eq(&world.refusal(&app));
     assert!(!app.join("Cargo.lock").exists());
     // Nothing lies where cargo would unpack it.

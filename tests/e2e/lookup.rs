@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
-use consign_testbed::{Output, PackageBuilder, Reply};
+use consign_testbed::{Output, PackageBuilder, Registry, Reply};
 use expect_test::expect;
 
 use crate::World;
@@ -249,9 +250,22 @@ struct Many {
 }
 
 impl Many {
+    /// Whose signatures are in the index.
     fn packages(count: usize) -> Many {
+        Many::signed(count, |registry, name, identity, key| {
+            registry.sign(name, "1.0.0", identity, key, &registry.token("octocat"));
+        })
+    }
+
+    /// Whose signatures are in the packages.
+    fn carriers(count: usize) -> Many {
+        Many::signed(count, |registry, name, identity, key| {
+            registry.carry(&registry.identity(), name, "1.0.0", identity, key);
+        })
+    }
+
+    fn signed(count: usize, sign: impl Fn(&Registry, &str, &Identity, &SecretKey)) -> Many {
         let world = World::new();
-        let token = world.registry.token("octocat");
         let mut users = Vec::new();
         for i in 0..count {
             let name = format!("dep{i}");
@@ -259,8 +273,7 @@ impl Many {
             let user = format!("user{i}");
             let key = other_key(&user);
             let identity = format!("github:{user}").parse().unwrap();
-            let registry = &world.registry;
-            registry.sign(&name, "1.0.0", &identity, &key, &token);
+            sign(&world.registry, &name, &identity, &key);
             users.push((user, key));
         }
         Many { world, users }
@@ -291,6 +304,20 @@ fn identities_are_asked_for_side_by_side_and_once_each() {
     assert_eq!(many.world.keys.requests().len(), 12);
     many.world.forget_registry();
     many.world.fetch(&app).succeeded();
+    assert_eq!(many.world.keys.requests().len(), 12);
+}
+
+/// Who signed is only known when a package is there.
+#[test]
+fn carried_signatures_are_asked_about_side_by_side() {
+    let many = Many::carriers(12).answered(|key| Reply::body(key).after(Duration::from_secs(1)));
+    let app = many.app();
+    // One after the other it would be more than the ten seconds that there are.
+    let output = many.world.fetch(&app).succeeded();
+    for user in 0..12 {
+        let publisher = format!("(published by GitHub user @user{user})");
+        assert!(output.stderr.contains(&publisher), "{}", output.stderr);
+    }
     assert_eq!(many.world.keys.requests().len(), 12);
 }
 

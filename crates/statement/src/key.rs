@@ -7,43 +7,82 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::VerifyingKey;
 
-/// An Ed25519 public key (RFC 8032, section 5.1.5) that is fit to check signatures with: a point on
-/// the curve, canonically encoded, and not of small order.
+/// An Ed25519 public key (RFC 8032, section 5.1.5), canonically encoded and not of small order.
+///
+/// Whether there is such a point on the curve is not asked before a signature is checked: to find it takes
+/// longer than all else that is read with a key, and most keys that are read are only compared. By what is
+/// no point, no signature is good.
 ///
 /// Written and read as `ed25519:` and the base64url of its 32 bytes (RFC 4648, section 5), without
 /// padding.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
     /// Reads the 32 bytes of RFC 8032.
     ///
-    /// Fails where they are no point, another spelling of a point, or a point of small order: such
-    /// a key would accept one signature for many messages.
+    /// Fails where they are another spelling of a point, or a point of small order: such a key would
+    /// accept one signature for many messages.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, InvalidKey> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey::NotAPoint)?;
-        // `from_bytes` keeps the spelling it was given and accepts y >= p.
         if !is_reduced(bytes) {
             return Err(InvalidKey::NotCanonical);
         }
-        // Where x is 0 its sign could be spelled in two ways; both of these points are of small order.
-        if key.is_weak() {
+        if is_of_small_order(bytes) {
             return Err(InvalidKey::SmallOrder);
         }
-        Ok(PublicKey(key))
+        Ok(PublicKey(*bytes))
     }
 
     /// The 32 bytes of RFC 8032.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        &self.0
     }
 
     /// Checks `signature` over `message` by the strict rule: besides what RFC 8032, section 5.1.7
     /// asks for, `R` and the key must not be of small order and `S` must be reduced.
     pub fn verify_strict(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(message, &signature).is_ok()
+        VerifyingKey::from_bytes(&self.0)
+            .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
     }
+}
+
+/// The y of the points of small order, of which there are eight, in their canonical encodings: (0, 1),
+/// (0, -1), (±sqrt(-1), 0), and the four of order 8, of two y.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00,
+    ],
+    [
+        0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0x7f,
+    ],
+];
+
+/// Whether a canonical encoding is that of a point of small order. Where x is 0 its sign could be spelled in
+/// two ways; both of these points are among them.
+fn is_of_small_order(bytes: &[u8; 32]) -> bool {
+    let mut y = *bytes;
+    y[31] &= 0x7f;
+    SMALL_ORDER.contains(&y)
 }
 
 /// Whether y, which is all but the highest bit, is less than p = 2^255 - 19. Compressing the point again
@@ -65,24 +104,6 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-impl PartialOrd for PublicKey {
-    fn partial_cmp(&self, other: &PublicKey) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for PublicKey {
-    fn cmp(&self, other: &PublicKey) -> std::cmp::Ordering {
-        self.as_bytes().cmp(other.as_bytes())
-    }
-}
-
-impl std::hash::Hash for PublicKey {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
-    }
-}
-
 /// Why bytes or text are not a [`PublicKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -90,9 +111,6 @@ pub enum InvalidKey {
     /// The text is not `ed25519:` and 43 digits of base64url without padding.
     #[error("not `ed25519:` followed by 32 bytes in base64url without padding")]
     Spelling,
-    /// The bytes are no point of the curve.
-    #[error("not a point of the Ed25519 curve")]
-    NotAPoint,
     /// The bytes are another spelling of a point.
     #[error("not the canonical encoding of a point of the Ed25519 curve")]
     NotCanonical,
@@ -163,8 +181,37 @@ mod tests {
         );
     }
 
-    /// All that is not below p is one of 19 numbers, and for each of the points among them there is another
-    /// spelling, which is not refused for that.
+    /// dalek tells the same of every point that has one of these y.
+    #[test]
+    fn points_of_small_order_are_known() {
+        let mut points = 0;
+        for y in SMALL_ORDER {
+            assert!(is_reduced(&y));
+            for sign in [0, 0x80] {
+                let mut bytes = y;
+                bytes[31] |= sign;
+                if let Ok(key) = VerifyingKey::from_bytes(&bytes) {
+                    assert!(key.is_weak());
+                    assert_eq!(PublicKey::from_bytes(&bytes), Err(InvalidKey::SmallOrder));
+                    points += key.to_edwards().compress().to_bytes().eq(&bytes) as usize;
+                }
+            }
+        }
+        assert_eq!(points, 8);
+    }
+
+    #[test]
+    fn by_what_is_no_point_no_signature_is_good() {
+        let mut bytes = bytes(RFC);
+        let is_point = |bytes: &[u8; 32]| VerifyingKey::from_bytes(bytes).is_ok();
+        while is_point(&bytes) {
+            bytes[0] = bytes[0].wrapping_add(1);
+        }
+        let key = PublicKey::from_bytes(&bytes).expect("a key that cannot be told from others");
+        assert!(!key.verify_strict(b"", &[0; 64]));
+    }
+
+    /// All that is not below p is one of 19 numbers, and each of the points among them has another spelling.
     #[test]
     fn a_point_has_one_spelling() {
         let with_low_byte = |low: u8, sign: u8| {
@@ -173,19 +220,10 @@ mod tests {
             bytes
         };
         for sign in [0, 0x80] {
-            let mut points = 0;
             for low in 0xed..=0xff {
                 let found = PublicKey::from_bytes(&with_low_byte(low, sign));
-                if found != Err(InvalidKey::NotAPoint) {
-                    assert_eq!(found, Err(InvalidKey::NotCanonical), "{low}");
-                    points += 1;
-                    let mut reduced = [0; 32];
-                    (reduced[0], reduced[31]) = (low - 0xed, sign);
-                    let other = PublicKey::from_bytes(&reduced);
-                    assert_ne!(other, Err(InvalidKey::NotCanonical), "{low}");
-                }
+                assert_eq!(found, Err(InvalidKey::NotCanonical), "{low}");
             }
-            assert!(points > 2, "{points}");
             // The greatest that is reduced.
             let greatest = PublicKey::from_bytes(&with_low_byte(0xec, sign));
             assert_ne!(greatest, Err(InvalidKey::NotCanonical));

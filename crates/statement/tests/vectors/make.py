@@ -259,7 +259,7 @@ case("version_unknown", "unknown-version", "a version that is not known counts a
 # --- Malformed ----------------------------------------------------------------------------------
 
 
-def malformed(name, about, change=None, text=None):
+def malformed(name, about, change=None, text=None, expect="malformed"):
     fields = signed(PLAIN)
     if change:
         change(fields)
@@ -268,7 +268,7 @@ def malformed(name, about, change=None, text=None):
         old, new = text
         assert entry.count(old) == 1, (name, entry.count(old))
         entry = entry.replace(old, new)
-    case(name, "malformed", about, entry)
+    case(name, expect, about, entry)
 
 
 def put(field, value, member=None):
@@ -342,7 +342,7 @@ malformed("key_locator_key_small_order", "the neutral point, for which anybody c
 malformed("key_locator_key_not_canonical", "y is p + 1, another spelling of 1",
           put("key_locator", "ed25519:" + base64url(bytes([0xee] + [0xff] * 30 + [0x7f])), "key"))
 malformed("key_locator_key_not_a_point", "no point of the curve has this y",
-          put("key_locator", "ed25519:" + base64url(bytes([2]) + bytes(31)), "key"))
+          put("key_locator", "ed25519:" + base64url(bytes([2]) + bytes(31)), "key"), expect="bad-signature")
 malformed("key_locator_provider_upper_case", "a provider is named in lower case", put("key_locator", "GitHub", "provider"))
 malformed("key_locator_provider_empty", "a provider without a name", put("key_locator", "", "provider"))
 malformed("key_locator_provider_long", "33 characters", put("key_locator", "g" * 33, "provider"))
