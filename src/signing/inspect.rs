@@ -4,9 +4,9 @@
 //! each other, [`inspect_all`] has the other cores look at archives while this one unpacks what they are done
 //! with.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::num::NonZero;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
@@ -126,33 +126,27 @@ impl Packed {
         if found != self.wanted {
             return Err(Fault::OtherBytes(found));
         }
+        // The very same bytes passed before.
+        if let Some(known) = self.before.filter(|before| before.digest == digest) {
+            return Ok(Inspected {
+                id: self.id,
+                known,
+                bytes: Bytes::Packed(self.bytes),
+            });
+        }
         let mut unpacked = Keeping {
             from: GzDecoder::new(&self.bytes[..]),
             kept: Some(memory),
         };
-        let left_out = match self.before.filter(|before| before.digest == digest) {
-            Some(before) => {
-                // The very same bytes passed before.
-                io::copy(&mut unpacked, &mut io::sink())
-                    .map_err(|error| Fault::Unfit(TreeError::Unreadable(error)))?;
-                before.left_out
-            }
-            None => {
-                let (name, version) = (self.id.name(), self.id.version().to_string());
-                let limit = unpacked_limit(self.bytes.len() as u64);
-                match self.entry.carrier() {
-                    None => {
-                        let wanted = may_be_left_out;
-                        tree::check_tar(&mut unpacked, &name, &version, limit, wanted)
-                            .map_err(Fault::Unfit)?
-                    }
-                    // Here the bytes are not what was signed, but the files in them are.
-                    Some(carrier) => {
-                        let files = tree::of_tar(&mut unpacked, &name, &version, limit);
-                        left_out_of(files.map_err(Fault::Unfit)?, carrier)
-                            .ok_or(Fault::OtherTree)?
-                    }
-                }
+        let (name, version) = (self.id.name(), self.id.version().to_string());
+        let limit = unpacked_limit(self.bytes.len() as u64);
+        let left_out = match self.entry.carrier() {
+            None => tree::check_tar(&mut unpacked, &name, &version, limit, may_be_left_out)
+                .map_err(Fault::Unfit)?,
+            // Here the bytes are not what was signed, but the files in them are.
+            Some(carrier) => {
+                let files = tree::of_tar(&mut unpacked, &name, &version, limit);
+                left_out_of(files.map_err(Fault::Unfit)?, carrier).ok_or(Fault::OtherTree)?
             }
         };
         let bytes = match unpacked.kept {
@@ -206,42 +200,48 @@ pub(super) trait Archives {
     fn take_back(&mut self, id: PackageId, inspected: Found) -> CargoResult<()>;
 }
 
-/// Has other cores look at the archives of `ids`. This one hands them over and takes them back, each in
-/// order, while they go on with the next.
+/// Has other cores look at the archives of `ids`, as they come. This one hands them over and takes them back
+/// while they go on with the next.
 pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> CargoResult<()> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     // So many are in memory at a time.
     let ahead = workers + 2;
-    let (sender, receiver) = mpsc::channel::<(Packed, mpsc::Sender<_>)>();
+    let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
     thread::scope(|scope| {
         // It goes away when this ends, in whatever way, and with it the workers.
         let sender = sender;
+        let (answers, found) = mpsc::channel();
         for _ in 0..workers.min(ids.len()) {
-            scope.spawn(|| {
-                let next = || lock(&receiver).recv();
-                while let Ok((packed, answer)) = next() {
+            let (receiver, answers) = (&receiver, answers.clone());
+            scope.spawn(move || {
+                let next = || lock(receiver).recv();
+                while let Ok((id, packed)) = next() {
+                    let inspect = || Packed::inspect(packed, Vec::new());
+                    let found = panic::catch_unwind(AssertUnwindSafe(inspect));
                     // Nobody waits for it where another was found wanting.
-                    let _ = answer.send(packed.inspect(Vec::new()));
+                    let _ = answers.send((id, found));
                 }
             });
         }
-        let mut away = VecDeque::new();
+        let mut away = 0;
         let mut ids = ids.iter();
         loop {
-            while away.len() < ahead
+            while away < ahead
                 && let Some(id) = ids.next()
             {
                 if let Some(packed) = archives.hand_over(*id)? {
-                    let (answer, inspected) = mpsc::channel();
-                    sender.send((packed, answer))?;
-                    away.push_back((*id, inspected));
+                    sender.send((*id, packed))?;
+                    away += 1;
                 }
             }
-            let Some((id, inspected)) = away.pop_front() else {
+            if away == 0 {
                 return Ok(());
-            };
-            archives.take_back(id, inspected.recv()?)?;
+            }
+            let (id, found) = found.recv()?;
+            away -= 1;
+            let found = found.unwrap_or_else(|panic| panic::resume_unwind(panic));
+            archives.take_back(id, found)?;
         }
     })
 }
