@@ -7,6 +7,8 @@
 //! beside every ratio. The [`table`] has the result, and says of every bound whether it is met, on
 //! this [`machine`].
 //!
+//! The same is done with a few well-known [programs](workload::PROGRAMS).
+//!
 //! `cargo verify` has no equal in stock cargo, and stands beside what else there is ([`verify`]).
 //!
 //! Beside it stand how cost grows with the number of packages, versions and identities ([`growth`]), how
@@ -58,6 +60,9 @@ pub struct Options {
     /// How often each cargo runs, in place of what is usual for the part.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
+    /// A few commands in well-known programs with many dependencies
+    #[arg(long)]
+    programs: bool,
     /// How cost grows with the number of packages, versions and identities
     #[arg(long)]
     growth: bool,
@@ -68,7 +73,7 @@ pub struct Options {
     #[arg(long)]
     build: bool,
     /// Put the result into docs/performance.md, in the place of the one that is there.
-    #[arg(long, conflicts_with_all = ["parts", "growth", "verify", "build"])]
+    #[arg(long, conflicts_with_all = ["parts", "programs", "growth", "verify", "build"])]
     write: bool,
 }
 
@@ -136,7 +141,13 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
     let prepare = |signed| Workload::prepare(stock(), fork.to_owned(), signed);
     let workload = prepare(Signed::InIndex)?;
     let all_parts = options.parts.is_empty();
-    let everything = all_parts && !options.growth && !options.verify && !options.build;
+    let chosen = [
+        options.programs,
+        options.growth,
+        options.verify,
+        options.build,
+    ];
+    let everything = all_parts && !chosen.contains(&true);
     let parts = match everything {
         true => Which::ALL,
         false => &options.parts,
@@ -155,6 +166,15 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
         report.add(part::measure(which, workload, options.rounds)?);
         if which == Which::CarriedLock {
             report.add_text(part::downloads(workload)?);
+        }
+    }
+    if everything || options.programs {
+        for &program in workload::PROGRAMS {
+            eprintln!("importing and signing the packages of {}", program.0);
+            let workload = Workload::of_program(stock(), fork.to_owned(), program)?;
+            for &which in Which::OF_PROGRAMS {
+                report.add(part::measure(which, &workload, options.rounds)?);
+            }
         }
     }
     if everything || options.verify {

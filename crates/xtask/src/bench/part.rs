@@ -35,8 +35,12 @@ pub enum Which {
     NoOpSigners,
     /// `cargo generate-lockfile`, with everything downloaded.
     Resolve,
+    /// `cargo check` after a file of the root package was touched.
+    Touched,
     /// `cargo tree`.
     Tree,
+    /// `cargo vendor`, with everything downloaded.
+    Vendor,
 }
 
 /// From where a command starts.
@@ -44,6 +48,8 @@ pub enum Which {
 enum Start {
     /// Everything is built.
     Built,
+    /// The same, and then a file of the root package was touched.
+    Touched,
     /// Everything is fetched, and nothing built.
     Unbuilt,
     /// Everything is fetched.
@@ -88,6 +94,7 @@ impl Which {
     pub const ALL: &[Which] = &[
         Which::NoOp,
         Which::NoOpSigners,
+        Which::Touched,
         Which::Tree,
         Which::Resolve,
         Which::Lockfile,
@@ -95,7 +102,17 @@ impl Which {
         Which::FetchLocked,
         Which::CarriedFetch,
         Which::CarriedLock,
+        Which::Vendor,
         Which::Check,
+    ];
+
+    /// Those that are measured of well-known programs too.
+    pub const OF_PROGRAMS: &[Which] = &[
+        Which::NoOp,
+        Which::Touched,
+        Which::Resolve,
+        Which::Fetch,
+        Which::Vendor,
     ];
 
     /// What there is to know of it.
@@ -195,6 +212,16 @@ impl Which {
                 signers: false,
                 rounds: 60,
             },
+            Which::Touched => &Part {
+                args: &["check", "--locked"],
+                then: None,
+                signed: Signed::InIndex,
+                about: "one file touched",
+                bound: None,
+                start: Start::Touched,
+                signers: false,
+                rounds: 10,
+            },
             Which::Tree => &Part {
                 args: &["tree", "--locked"],
                 then: None,
@@ -204,6 +231,16 @@ impl Which {
                 start: Start::Fetched { lockfile: true },
                 signers: false,
                 rounds: 60,
+            },
+            Which::Vendor => &Part {
+                args: &["vendor", "--locked", "--respect-source-config"],
+                then: None,
+                signed: Signed::InIndex,
+                about: "everything is downloaded",
+                bound: None,
+                start: Start::Fetched { lockfile: true },
+                signers: false,
+                rounds: 10,
             },
         }
     }
@@ -268,6 +305,8 @@ impl fmt::Display for Contestant {
 pub struct Measured {
     /// The command.
     pub part: &'static Part,
+    /// Of which well-known program; nothing where it is of this project.
+    pub program: Option<String>,
     /// How often each ran.
     pub rounds: u32,
     /// How long each took.
@@ -322,6 +361,7 @@ pub fn measure(which: Which, workload: &Workload, rounds: Option<u32>) -> anyhow
     })?;
     Ok(Measured {
         part,
+        program: workload.program.clone(),
         rounds,
         times,
         memory: part.memory(workload)?,
@@ -335,7 +375,7 @@ impl Part {
         place.set_lockfile(true)?;
         place.remove_signers()?;
         let command = match self.start {
-            Start::Built => "check",
+            Start::Built | Start::Touched => "check",
             Start::Unbuilt | Start::Fetched { .. } => "fetch",
             Start::Nothing { .. } => return Ok(()),
         };
@@ -353,8 +393,12 @@ impl Part {
     fn start<'a>(&self, place: &'a Place) -> anyhow::Result<&'a Home> {
         match self.start {
             Start::Built => {}
+            Start::Touched => place.touch()?,
             Start::Unbuilt => place.remove_target()?,
-            Start::Fetched { lockfile } => place.set_lockfile(lockfile)?,
+            Start::Fetched { lockfile } => {
+                place.set_lockfile(lockfile)?;
+                place.remove_vendored()?;
+            }
             Start::Nothing { lockfile } => {
                 place.set_lockfile(lockfile)?;
                 place.empty()?;
@@ -390,7 +434,8 @@ impl Part {
 
     /// The most memory that each took in a run of its own.
     fn memory(&self, workload: &Workload) -> anyhow::Result<Option<Vec<f64>>> {
-        let is_its_own = self.start != Start::Unbuilt && self.then.is_none();
+        let compiles = matches!(self.start, Start::Unbuilt | Start::Touched);
+        let is_its_own = !compiles && self.then.is_none();
         if !is_its_own || !Path::new(TIME).exists() {
             return Ok(None);
         }

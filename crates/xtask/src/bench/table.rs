@@ -122,7 +122,9 @@ impl fmt::Display for Row<'_> {
             0 => {
                 let command = measured.part.args.join(" ");
                 let (about, rounds) = (measured.part.about, measured.rounds);
-                write!(f, "| `cargo {command}`: {about} | {rounds} | ")?;
+                let program = measured.program.iter();
+                let program: String = program.map(|name| format!("{name}, ")).collect();
+                write!(f, "| {program}`cargo {command}`: {about} | {rounds} | ")?;
             }
             _ => write!(f, "| | | ")?,
         }
@@ -207,6 +209,7 @@ mod tests {
         let Ok(times) = in_turns(1, 4, time);
         Measured {
             part: Which::NoOp.part(),
+            program: None,
             rounds: 1,
             times,
             memory: Some(figures.iter().map(|&figure| figure as f64).collect()),

@@ -1,8 +1,8 @@
-//! What the cargos work on: this project without its own code.
+//! What the cargos work on: this project without its own code, or a well-known program.
 //!
-//! Every manifest of the workspace is taken as it is, and so is `Cargo.lock`; of the code there is
+//! Every manifest of this workspace is taken as it is, and so is `Cargo.lock`; of the code there is
 //! only what makes them targets. So what is resolved, fetched and compiled is what this project is
-//! built from, and nothing else.
+//! built from, and nothing else. A [`Program`] is taken whole, as it was published.
 //!
 //! A registry serves these packages in the place of crates.io (source replacement), signed for
 //! crates.io by [`IDENTITIES`](mirror::IDENTITIES) accounts in turn, whose keys a key server has.
@@ -10,8 +10,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
+use consign_patchset::upstream;
 use consign_testbed::{Home, KeyServer, Registry, Sandbox};
 use serde_json::Value;
 
@@ -19,7 +21,18 @@ use serde_json::Value;
 use super::made;
 use super::size::Index;
 use crate::mirror::{self, registry_packages};
+use crate::queue::fetch;
 use crate::surroundings::PROJECT;
+
+/// A program from crates.io with many dependencies: its package, and the version.
+pub type Program = (&'static str, &'static str);
+
+/// Those that are measured beside this project.
+pub const PROGRAMS: &[Program] = &[
+    ("starship", "1.27.0"),
+    ("cargo-nextest", "0.9.151"),
+    ("rustic-rs", "0.11.4"),
+];
 
 /// Everything there is to measure with. What it holds is stopped and removed when it is dropped.
 pub struct Workload {
@@ -29,6 +42,8 @@ pub struct Workload {
     pub consign: Place,
     /// Ours again, where signatures are required: it would compile anew what it compiled without that.
     pub requiring: Place,
+    /// What is worked on, where it is not this project.
+    pub program: Option<String>,
     /// How many packages there are, all of them signed.
     pub packages: usize,
     /// How large the index is, with their signatures and without.
@@ -51,7 +66,7 @@ pub enum Signed {
 impl Workload {
     /// Imports and signs the packages, and writes what is to be built.
     pub fn prepare(stock: PathBuf, consign: PathBuf, signed: Signed) -> anyhow::Result<Workload> {
-        let workspace = workspace(&stock)?;
+        let workspace = metadata(&stock, Path::new(PROJECT))?;
         let packages = registry_packages(&workspace);
         let sandbox = Sandbox::new();
         let registry = Registry::start(&sandbox);
@@ -76,6 +91,33 @@ impl Workload {
             lockfile,
             write,
         )
+    }
+
+    /// The same of a program, with its packages signed in the index.
+    pub fn of_program(
+        stock: PathBuf,
+        consign: PathBuf,
+        program: Program,
+    ) -> anyhow::Result<Workload> {
+        let published = fetch(&[program])?;
+        let published = published.first().context("nothing was fetched")?;
+        let sandbox = Sandbox::new();
+        let sources = sandbox.path().join("sources");
+        upstream::copy(published, &sources)?;
+        let packages = registry_packages(&metadata(&stock, &sources)?);
+        let registry = Registry::start(&sandbox);
+        let keys = KeyServer::start();
+        mirror::import(&registry, &packages)?;
+        mirror::sign(&registry, &keys, &packages)?;
+        let lockfile = fs::read_to_string(sources.join("Cargo.lock"))?;
+        let write = |project: &Path| upstream::copy(&sources, project);
+        let all = (sandbox, registry, keys);
+        let workload = Workload::of([stock, consign], all, &packages, lockfile, write)?;
+        let (name, version) = program;
+        Ok(Workload {
+            program: Some(format!("{name} {version} ({} packages)", packages.len())),
+            ..workload
+        })
     }
 
     /// Of `packages`, which the registry serves, and of what `write` puts into the folder of each project.
@@ -106,6 +148,7 @@ impl Workload {
             stock: place("stock", stock)?,
             consign: place("consign", consign.clone())?,
             requiring: place("requiring", consign)?,
+            program: None,
             packages: packages.len(),
             index: Index::weigh(&registry, packages)?,
             _registry: registry,
@@ -181,6 +224,20 @@ impl Place {
         Ok(())
     }
 
+    /// Has a file of the root package be newer than what was compiled of it.
+    pub fn touch(&self) -> anyhow::Result<()> {
+        let targets = ["src/lib.rs", "src/main.rs"].map(|target| self.project.join(target));
+        let file = targets.iter().find(|target| target.exists());
+        let file = file.context("the root package has no code")?;
+        let file = fs::File::options().append(true).open(file)?;
+        Ok(file.set_modified(SystemTime::now())?)
+    }
+
+    /// Removes what was vendored.
+    pub fn remove_vendored(&self) -> anyhow::Result<()> {
+        removed(&self.project.join("vendor"))
+    }
+
     /// Removes everything that was compiled.
     pub fn remove_target(&self) -> anyhow::Result<()> {
         removed(&self.project.join("target"))
@@ -208,8 +265,8 @@ fn removed(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `cargo metadata` says of this workspace. All its packages are downloaded then.
-fn workspace(stock: &Path) -> anyhow::Result<Value> {
+/// What `cargo metadata` says of the workspace in this folder. All its packages are downloaded then.
+fn metadata(stock: &Path, workspace: &Path) -> anyhow::Result<Value> {
     let output = Command::new(stock)
         .args([
             "metadata",
@@ -217,7 +274,7 @@ fn workspace(stock: &Path) -> anyhow::Result<Value> {
             "--locked",
             "--all-features",
         ])
-        .current_dir(PROJECT)
+        .current_dir(workspace)
         .output()?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "`cargo metadata` failed: {stderr}");
