@@ -65,7 +65,7 @@ impl<'a> CheckedArchive<'a> {
         let summary = summary_of(source, id)?;
         let entry = summary.as_ref().and_then(|summary| summary.signed());
         if let Some(entry) = entry.filter(|entry| !says_nothing(entry)) {
-            if gctx.signing.carried.doing() == Doing::Look {
+            if gctx.signing.carried.doing().only_looks() {
                 bail!(NotYet);
             }
             let id = gctx
@@ -94,8 +94,16 @@ impl<'a> CheckedArchive<'a> {
         if carried.is_none() {
             gctx.signing.carried.note_unsigned(id);
         }
-        match (gctx.signing.carried.doing(), carried) {
-            (Doing::Look, _) => bail!(NotYet),
+        let doing = gctx.signing.carried.doing();
+        if let Some((entry, cksum)) = &carried
+            && entry.fields().is_some()
+            && doing.looks_ahead()
+        {
+            let packed = || Packed::read(gctx, id, file, entry, cksum.as_deref());
+            gctx.signing.carried.look_meanwhile(packed)?;
+        }
+        match (doing, carried) {
+            (Doing::Look | Doing::LookAhead, _) => bail!(NotYet),
             (Doing::Wait, Some(_)) => {
                 gctx.signing.carried.note_waiting(id);
                 bail!(NotYet)
@@ -126,21 +134,13 @@ impl<'a> CheckedArchive<'a> {
                 checked: None,
             });
         };
-        let wanted = signature.cksum().map(ToString::to_string);
-        let packed = Packed {
-            id,
-            entry: entry.clone(),
-            wanted: wanted
-                .or_else(|| cksum.map(str::to_owned))
-                .unwrap_or_default(),
-            bytes: read(file)?,
-            before: gctx.signing.known_archive(id),
-        };
+        let signed = signature.cksum().map(ToString::to_string);
+        let packed = Packed::read(gctx, id, file, entry, signed.as_deref().or(cksum))?;
         if gctx.signing.carried.doing() == Doing::Hand {
             gctx.signing.carried.hand(packed);
             bail!(NotYet);
         }
-        let inspected = packed.inspect(gctx.signing.borrow_memory());
+        let inspected = packed.inspect(Some(gctx.signing.borrow_memory()));
         let inspected = inspected.map_err(|found| not_as_signed(gctx, *found))?;
         Ok(CheckedArchive::inspected(gctx, file, inspected))
     }
@@ -206,6 +206,25 @@ impl Drop for Memory<'_> {
     }
 }
 
+impl Packed {
+    /// The archive of `id` that is in `file`. An entry without a checksum is of no archive.
+    fn read(
+        gctx: &GlobalContext,
+        id: PackageId,
+        file: &File,
+        entry: &SharedEntry,
+        cksum: Option<&str>,
+    ) -> CargoResult<Packed> {
+        Ok(Packed {
+            id,
+            entry: entry.clone(),
+            wanted: cksum.unwrap_or("nothing").to_owned(),
+            bytes: read(file)?,
+            before: gctx.signing.known_archive(id),
+        })
+    }
+}
+
 /// The error for an archive that is not as it was signed.
 pub(super) fn not_as_signed(gctx: &GlobalContext, found: NotAsSigned) -> anyhow::Error {
     let id = found.id;
@@ -261,7 +280,7 @@ impl<'a> Downloaded<'a> {
     fn say(&self) -> CargoResult<()> {
         let carried = &self.gctx.signing.carried;
         // What is not settled upon yet, may never be. What waits is not checked yet.
-        if carried.doing() == Doing::Look || carried.is_waiting(self.id) {
+        if carried.doing().only_looks() || carried.is_waiting(self.id) {
             self.gctx.signing.carried.hold(self.id, self.descriptor);
             return Ok(());
         }

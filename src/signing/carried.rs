@@ -24,7 +24,7 @@ use super::archive::{not_as_signed, say_downloaded};
 use super::check::{check_chosen, without_entry};
 use super::context::{lock, registry_id};
 use super::entry::{Entry, SharedEntry};
-use super::inspect::{Archives, Found, Inspected, Packed, inspect_all};
+use super::inspect::{Archives, Found, Inspected, Meanwhile, Packed, inspect_all};
 use super::report;
 use super::resolve::is_from_registry;
 use super::sources::{OpenSource, download, exactly, within};
@@ -52,6 +52,8 @@ pub(super) struct CarriedOnes {
     downloaded: Mutex<HashMap<PackageId, String>>,
     /// Those that wait to be unpacked.
     waiting: Mutex<HashSet<PackageId>>,
+    /// What other cores look at by now.
+    meanwhile: Mutex<Option<Meanwhile>>,
     /// An archive on its way to be inspected.
     handed: Mutex<Option<Packed>>,
     /// One that was, on its way to be unpacked.
@@ -70,12 +72,26 @@ pub(super) enum Doing {
     Hand,
     /// What it carries is noted, and nothing else.
     Look,
+    /// The same, and other cores begin to check it, which will be needed.
+    LookAhead,
 }
 
 /// What ends the unpacking of an archive that is only looked at.
 #[derive(Debug, thiserror::Error)]
 #[error("the archive is not to be unpacked yet")]
 pub(super) struct NotYet;
+
+impl Doing {
+    /// Whether archives are only looked at.
+    pub(super) fn only_looks(self) -> bool {
+        matches!(self, Doing::Look | Doing::LookAhead)
+    }
+
+    /// Whether archives that carry a signature are going to be checked together.
+    pub(super) fn looks_ahead(self) -> bool {
+        matches!(self, Doing::Wait | Doing::LookAhead)
+    }
+}
 
 impl CarriedOnes {
     pub(super) fn doing(&self) -> Doing {
@@ -135,6 +151,19 @@ impl CarriedOnes {
         lock(&self.waiting).contains(&id)
     }
 
+    /// Has another core look at the archive that `read` gives, where one has the time.
+    pub(super) fn look_meanwhile(
+        &self,
+        read: impl FnOnce() -> CargoResult<Packed>,
+    ) -> CargoResult<()> {
+        let mut meanwhile = lock(&self.meanwhile);
+        let meanwhile = meanwhile.get_or_insert_with(Meanwhile::begin);
+        if meanwhile.has_time() {
+            meanwhile.look_at(read()?);
+        }
+        Ok(())
+    }
+
     /// Hands an archive over, in place of unpacking it.
     pub(super) fn hand(&self, packed: Packed) {
         *lock(&self.handed) = Some(packed);
@@ -158,13 +187,15 @@ pub(super) fn may_carry(summary: &Summary) -> bool {
 }
 
 /// Finds out what the packages `ids` carry: those that are not in the cache are downloaded, and nothing is
-/// unpacked. What is found is among [`chosen`](super::Signing::chosen).
+/// unpacked. What is found is among [`chosen`](super::Signing::chosen). `doing` says whether they will be
+/// checked then.
 pub(super) fn look_at(
     gctx: &GlobalContext,
     set: &PackageSet<'_>,
     ids: &[PackageId],
+    doing: Doing,
 ) -> CargoResult<()> {
-    each(gctx, set, ids, Doing::Look, |package| {
+    each(gctx, set, ids, doing, |package| {
         let id = package.package_id();
         if gctx
             .signing
@@ -199,6 +230,7 @@ pub(super) fn check_archives(
         }
     }
 
+    note_meanwhile(gctx);
     inspect_all(ids, &mut Check(gctx, set))
 }
 
@@ -241,6 +273,7 @@ pub(super) fn unpack_waiting<T>(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    note_meanwhile(gctx);
     check_chosen(gctx)?;
     let mut unpack = Unpack {
         gctx,
@@ -249,6 +282,16 @@ pub(super) fn unpack_waiting<T>(
     };
     inspect_all(ids, &mut unpack)?;
     Ok(unpack.unpacked)
+}
+
+/// What other cores found meanwhile. Of what they did not come to, or found wanting, it is found out when it
+/// is asked for.
+fn note_meanwhile(gctx: &GlobalContext) {
+    if let Some(meanwhile) = lock(&gctx.signing.carried.meanwhile).take() {
+        for (id, known) in meanwhile.end() {
+            gctx.signing.note_archive(id, known);
+        }
+    }
 }
 
 /// What `ask` gives, while archives that are accepted are handed over.
@@ -303,6 +346,12 @@ pub(super) fn of_archive(
     summary: &Summary,
     found: Result<Vec<u8>, InvalidCarrier>,
 ) -> CargoResult<Option<SharedEntry>> {
+    // It was found before: so was what it is worth.
+    if let (Ok(bytes), Some(entry)) = (&found, gctx.signing.chosen(summary.package_id()))
+        && entry.is_carried(bytes, summary)
+    {
+        return Ok(Some(entry));
+    }
     let carried = found
         .map_err(Malformed::from)
         .and_then(|bytes| Carrier::from_json(&bytes));

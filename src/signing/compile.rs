@@ -10,7 +10,7 @@ use std::hash::{Hash as _, Hasher};
 use consign_policy::Level;
 
 use super::SharedEntry;
-use super::carried::{look_at, matters, of_unpacked, says_nothing};
+use super::carried::{Doing, look_at, matters, of_unpacked, says_nothing};
 use super::check::{check_chosen, demand};
 use super::resolve::is_from_registry;
 use super::unpacked::{ensure_as_made, ensure_as_signed};
@@ -70,7 +70,7 @@ fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> 
         return Ok(());
     }
     look_at_unpacked(bcx)?;
-    look_at(gctx, &bcx.packages, &unknown(bcx)?)?;
+    look_at(gctx, &bcx.packages, &unknown(bcx)?, Doing::Look)?;
     check_chosen(gctx)?;
     for id in bcx.packages.package_ids() {
         if gctx.signing.carried.is_undecided(id) && gctx.signing.carried.is_unsigned(id) {

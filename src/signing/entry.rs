@@ -92,6 +92,21 @@ impl Entry {
         self
     }
 
+    /// Whether it is that of a package which carries these `bytes`, and of which the index says the same as
+    /// this `summary`.
+    pub(super) fn is_carried(&self, bytes: &[u8], summary: &Summary) -> bool {
+        let (Some(carrier), Some(Told::ByIndex(told))) = (&self.carrier, &self.told) else {
+            return false;
+        };
+        carrier.bytes() == bytes
+            && told.package_id() == summary.package_id()
+            && told.checksum() == summary.checksum()
+            && told.dependencies() == summary.dependencies()
+            && told.features() == summary.features()
+            && told.links() == summary.links()
+            && told.rust_version() == summary.rust_version()
+    }
+
     /// What the package carries, where that is what this is.
     pub(super) fn carrier(&self) -> Option<&Carrier> {
         self.carrier.as_ref()

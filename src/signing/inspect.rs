@@ -7,8 +7,9 @@
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Mutex, mpsc};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
 
 use consign_statement::Digest;
 use consign_statement::carrier::{self, Carrier};
@@ -107,8 +108,8 @@ pub(super) enum Fault {
 }
 
 impl Packed {
-    /// Looks at all of it. What it unpacks to is put into `memory`, where that is not too much.
-    pub(super) fn inspect(self, memory: Vec<u8>) -> Found {
+    /// Looks at all of it. What it unpacks to is put into `memory`, where that is given and not too much.
+    pub(super) fn inspect(self, memory: Option<Vec<u8>>) -> Found {
         let (id, entry, wanted) = (self.id, self.entry.clone(), self.wanted.clone());
         self.look(memory).map_err(|fault| {
             Box::new(NotAsSigned {
@@ -120,7 +121,7 @@ impl Packed {
         })
     }
 
-    fn look(self, memory: Vec<u8>) -> Result<Inspected, Fault> {
+    fn look(self, memory: Option<Vec<u8>>) -> Result<Inspected, Fault> {
         let digest = Digest::of(&self.bytes);
         let found = digest.to_string();
         if found != self.wanted {
@@ -136,7 +137,7 @@ impl Packed {
         }
         let mut unpacked = Keeping {
             from: GzDecoder::new(&self.bytes[..]),
-            kept: Some(memory),
+            kept: memory,
         };
         let (name, version) = (self.id.name(), self.id.version().to_string());
         let limit = unpacked_limit(self.bytes.len() as u64);
@@ -191,6 +192,74 @@ pub(super) fn left_out_of(mut files: Tree, carrier: &Carrier) -> Option<LeftOut>
     is_as_signed.then_some(found)
 }
 
+/// Archives that other cores look at while this one downloads the next.
+#[derive(Debug)]
+pub(super) struct Meanwhile {
+    sender: mpsc::Sender<Packed>,
+    /// How many bytes of archives wait.
+    waiting: Arc<AtomicUsize>,
+    workers: Vec<JoinHandle<Vec<(PackageId, Known)>>>,
+}
+
+/// How many bytes of archives may wait for a core that has the time.
+const MAX_WAITING: usize = 8 << 20;
+
+impl Meanwhile {
+    /// None so far.
+    pub(super) fn begin() -> Meanwhile {
+        let (sender, receiver) = mpsc::channel();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let work = || {
+            let (receiver, waiting) = (receiver.clone(), waiting.clone());
+            thread::spawn(move || {
+                let next = || lock(&receiver).recv();
+                let mut passed = Vec::new();
+                while let Ok(packed) = next() {
+                    let packed: Packed = packed;
+                    let size = packed.bytes.len();
+                    passed.extend(packed.inspect(None).map(|of| (of.id, of.known)));
+                    waiting.fetch_sub(size, Ordering::Relaxed);
+                }
+                passed
+            })
+        };
+        let workers = (0..cores()).map(|_| work()).collect();
+        Meanwhile {
+            sender,
+            waiting,
+            workers,
+        }
+    }
+
+    /// Whether there is room for another archive.
+    pub(super) fn has_time(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) < MAX_WAITING
+    }
+
+    /// Has it looked at.
+    pub(super) fn look_at(&self, packed: Packed) {
+        self.waiting
+            .fetch_add(packed.bytes.len(), Ordering::Relaxed);
+        // Nobody takes it where all workers are gone; why, is seen at the end.
+        let _ = self.sender.send(packed);
+    }
+
+    /// Waits for those that were begun, and gives those that are as they were signed.
+    pub(super) fn end(self) -> Vec<(PackageId, Known)> {
+        drop(self.sender);
+        let passed = self.workers.into_iter().flat_map(|worker| {
+            let passed = worker.join();
+            passed.unwrap_or_else(|panic| panic::resume_unwind(panic))
+        });
+        passed.collect()
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// Where archives come from that other cores look at, and where they go from there.
 pub(super) trait Archives {
     /// The archive of `id`, where there is something to be looked at.
@@ -203,7 +272,7 @@ pub(super) trait Archives {
 /// Has other cores look at the archives of `ids`, as they come. This one hands them over and takes them back
 /// while they go on with the next.
 pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> CargoResult<()> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = cores();
     // So many are in memory at a time.
     let ahead = workers + 2;
     let (sender, receiver) = mpsc::channel();
@@ -217,7 +286,7 @@ pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> Ca
             scope.spawn(move || {
                 let next = || lock(receiver).recv();
                 while let Ok((id, packed)) = next() {
-                    let inspect = || Packed::inspect(packed, Vec::new());
+                    let inspect = || Packed::inspect(packed, Some(Vec::new()));
                     let found = panic::catch_unwind(AssertUnwindSafe(inspect));
                     // Nobody waits for it where another was found wanting.
                     let _ = answers.send((id, found));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use consign_policy::{Choice, Finding, Verdict};
 
-use super::carried::{look_at, may_carry, says_nothing};
+use super::carried::{Doing, look_at, may_carry, says_nothing};
 use super::check::{check_all, rule, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::{Freshness, Unconfirmed};
@@ -107,7 +107,7 @@ pub fn look(
     let silent: Vec<_> = silent
         .filter(|id| may_carry(resolved.summary(*id)))
         .collect();
-    look_at(gctx, &packages(gctx, &silent)?, &silent)?;
+    look_at(gctx, &packages(gctx, &silent)?, &silent, Doing::Look)?;
     for id in ids {
         if !is_from_registry(id) {
             others.push(id);

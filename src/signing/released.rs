@@ -24,7 +24,7 @@ use curl::easy::List;
 use semver::Version;
 use serde::Deserialize;
 
-use super::carried::{look_at, summary_of};
+use super::carried::{Doing, look_at, summary_of};
 use super::context::registry_id;
 use super::entry::{SharedEntry, keep_all_lines};
 use super::inspect::unpacked_limit;
@@ -304,7 +304,12 @@ fn fetched(gctx: &GlobalContext, id: PackageId) -> CargoResult<(SharedEntry, Pat
     let folder = cache_name(source.replaced_source_id());
     let mut sources = SourceMap::new();
     sources.insert(source);
-    look_at(gctx, &PackageSet::new(&[id], sources, gctx)?, &[id])?;
+    look_at(
+        gctx,
+        &PackageSet::new(&[id], sources, gctx)?,
+        &[id],
+        Doing::Look,
+    )?;
     let cache = gctx.registry_cache_path().join(folder);
     let path = cache.into_path_unlocked().join(id.tarball_name());
     let packed = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;

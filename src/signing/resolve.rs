@@ -26,7 +26,7 @@ use consign_signers::Line;
 use consign_statement::Claim;
 
 use super::archive::say_downloaded;
-use super::carried::{check_archives, look_at, matters, may_carry, says_nothing};
+use super::carried::{Doing, check_archives, look_at, matters, may_carry, says_nothing};
 use super::check::{check, check_all, demand, record, refused, rule, say, without_entry};
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
@@ -271,7 +271,7 @@ fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
         .iter()
         .filter(|id| gctx.signing.carried.is_unsigned(**id))
         .collect();
-    look_at(gctx, &packages(gctx, unknown)?, unknown)?;
+    look_at(gctx, &packages(gctx, unknown)?, unknown, Doing::LookAhead)?;
     let mut none_is_refused = true;
     for id in unknown {
         if !gctx.signing.carried.is_unsigned(*id) {

@@ -8,7 +8,7 @@ use consign_policy::{Choice, Verdict};
 
 use super::is_from_registry;
 use crate::core::{PackageId, Resolve};
-use crate::signing::carried::{look_at, matters, may_carry, says_nothing};
+use crate::signing::carried::{Doing, look_at, matters, may_carry, says_nothing};
 use crate::signing::check::{check_all, refused, say};
 use crate::signing::entry::SharedEntry;
 use crate::signing::lookup::Freshness;
@@ -43,7 +43,7 @@ pub(super) fn accept(
             silent.push(id);
         }
     }
-    look_at(gctx, &packages(gctx, &silent)?, &silent)?;
+    look_at(gctx, &packages(gctx, &silent)?, &silent, Doing::Look)?;
 
     let signed = |id: PackageId| {
         let entry = gctx.signing.chosen(id).filter(|entry| !says_nothing(entry));

@@ -110,7 +110,7 @@ impl Workload {
         mirror::import(&registry, &packages)?;
         mirror::sign(&registry, &keys, &packages)?;
         let lockfile = fs::read_to_string(sources.join("Cargo.lock"))?;
-        let write = |project: &Path| upstream::copy(&sources, project);
+        let write = |project: &Path| Ok(upstream::copy(&sources, project)?);
         let all = (sandbox, registry, keys);
         let workload = Workload::of([stock, consign], all, &packages, lockfile, write)?;
         let (name, version) = program;
