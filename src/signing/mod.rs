@@ -30,7 +30,8 @@
 //! | its request is ready | [`sign`] signs it | [`publish`] |
 //! | it is in the index | [`served`] says whether the signature is too | [`publish`] |
 //!
-//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries. What is
+//! Where the index says nothing of a signature, [`carried`] finds what the package itself carries; such
+//! packages wait for each other ([`Waiting`]), and [`inspect`] has all cores look at their archives. What is
 //! out already is signed by [`released`].
 //!
 //! Behind these stand [`check`], which brings entry, signature and key together; [`lookup`], which
