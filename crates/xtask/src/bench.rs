@@ -13,12 +13,16 @@
 //!
 //! Beside it stand how cost grows with the number of packages, versions and identities ([`growth`]), how
 //! much larger signatures make an index, and how long the fork takes to build ([`size`]).
+//!
+//! All of it takes hours. So each of these is a [`section`] of the document, and can be measured, and
+//! written, by itself.
 
 mod growth;
 mod machine;
 mod made;
 mod part;
 mod plot;
+mod section;
 mod series;
 mod size;
 mod table;
@@ -35,19 +39,11 @@ use consign_testbed::stock;
 use crate::demo::look;
 use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
 use part::Which;
+use section::{Section, Subjects};
 use table::Report;
-use verify::Subject;
-use workload::{Signed, Workload};
 
-/// Where [`Options::write`] puts the result, and the heading from which on it does.
+/// Where [`Options::write`] puts the result.
 const DOCUMENT: &str = "docs/performance.md";
-const HEADING: &str = "## A run\n";
-
-/// How often each runs for a size of what grows, where that is not said.
-const GROWTH_ROUNDS: u32 = 10;
-
-/// How often everyone runs for `--verify`, where that is not said.
-const VERIFY_ROUNDS: u32 = 10;
 
 /// What names the fork that is to be measured; see [`consign_testbed::consign`].
 const FORK: &str = "CONSIGN_CARGO";
@@ -72,9 +68,25 @@ pub struct Options {
     /// How long the fork takes to build, beside upstream as it is
     #[arg(long)]
     build: bool,
-    /// Put the result into docs/performance.md, in the place of the one that is there.
-    #[arg(long, conflicts_with_all = ["parts", "programs", "growth", "verify", "build"])]
+    /// Put the result into docs/performance.md, in the place of the one of the same that is there
+    #[arg(long, conflicts_with = "parts")]
     write: bool,
+}
+
+impl Options {
+    /// What is asked for; everything where nothing is.
+    fn sections(&self) -> impl Iterator<Item = Section> {
+        let asked = |section| match section {
+            Section::Commands => !self.parts.is_empty(),
+            Section::Programs => self.programs,
+            Section::Verify => self.verify,
+            Section::Growth => self.growth,
+            Section::Build => self.build,
+        };
+        let nothing = !Section::ALL.iter().copied().any(asked);
+        let all = Section::ALL.iter().copied();
+        all.filter(move |&section| nothing || asked(section))
+    }
 }
 
 /// Measures, and prints the table. Success only if every bound is met.
@@ -137,86 +149,73 @@ fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
             folder.display()
         );
     }
-    eprintln!("importing and signing the packages");
-    let prepare = |signed| Workload::prepare(stock(), fork.to_owned(), signed);
-    let workload = prepare(Signed::InIndex)?;
-    let all_parts = options.parts.is_empty();
-    let chosen = [
-        options.programs,
-        options.growth,
-        options.verify,
-        options.build,
-    ];
-    let everything = all_parts && !chosen.contains(&true);
-    let parts = match everything {
+    let parts = match options.parts.is_empty() {
         true => Which::ALL,
         false => &options.parts,
     };
-    let mut report = Report::new(&workload)?;
-    let mut carried = None;
-    for &which in parts {
-        let signed = which.part().signed;
-        if signed == Signed::InPackages && carried.is_none() {
-            carried = Some(prepare(signed)?);
+    let mut subjects = Subjects::new([stock(), fork.to_owned()]);
+    let mut is_met = true;
+    for section in options.sections() {
+        let report = section.measure(&mut subjects, parts, options.rounds)?;
+        println!("## {}\n\n{report}", section.heading());
+        if options.write {
+            write(section, &report)?;
         }
-        let workload = match &carried {
-            Some(carried) if signed == Signed::InPackages => carried,
-            _ => &workload,
-        };
-        report.add(part::measure(which, workload, options.rounds)?);
-        if which == Which::CarriedLock {
-            report.add_text(part::downloads(workload)?);
-        }
+        is_met &= report.is_met();
     }
-    if everything || options.programs {
-        for &program in workload::PROGRAMS {
-            eprintln!("importing and signing the packages of {}", program.0);
-            let workload = Workload::of_program(stock(), fork.to_owned(), program)?;
-            for &which in Which::OF_PROGRAMS {
-                report.add(part::measure(which, &workload, options.rounds)?);
-            }
-        }
-    }
-    if everything || options.verify {
-        let rounds = options.rounds.unwrap_or(VERIFY_ROUNDS);
-        let verified = Subject::of(&workload)?.measure(rounds)?;
-        report.add_judged(verified.to_string(), verified.is_met());
-    }
-    let mut plots = Vec::new();
-    if everything || options.growth {
-        let cargos = [workload.stock.cargo.clone(), workload.consign.cargo.clone()];
-        let rounds = options.rounds.unwrap_or(GROWTH_ROUNDS);
-        for growth in growth::ALL {
-            let grown = growth.measure(&cargos, rounds)?;
-            plots.push((growth.file, grown.plot().to_string()));
-            let picture = format!("![the same as a picture]({})\n", growth.file);
-            report.add_text(format!("{grown}\n{picture}"));
-        }
-    }
-    if everything || options.build {
-        report.add_text(size::BuildTime::measure()?.to_string());
-    }
-    print!("{report}");
-    if options.write {
-        write(&report)?;
-        for (file, plot) in plots {
-            fs::write(Path::new(PROJECT).join("docs").join(file), plot)?;
-        }
-    }
-    Ok(match report.is_met() {
+    Ok(match is_met {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
 }
 
-/// Puts the report into the document, from its heading to the end.
-fn write(report: &Report) -> anyhow::Result<()> {
+/// Puts the report into the document, in the place of what stands under the heading of the section.
+fn write(section: Section, report: &Report) -> anyhow::Result<()> {
     let path = Path::new(PROJECT).join(DOCUMENT);
     let text = fs::read_to_string(&path).with_context(|| format!("no `{DOCUMENT}`"))?;
-    let start = text
-        .find(HEADING)
-        .with_context(|| format!("`{DOCUMENT}` has no line `{}`", HEADING.trim_end()))?;
-    let before = &text[..start];
-    fs::write(&path, format!("{before}{HEADING}\n{report}"))?;
+    let text = replaced(&text, section.heading(), &report.to_string())
+        .with_context(|| format!("`{DOCUMENT}` has no line `## {}`", section.heading()))?;
+    fs::write(&path, text)?;
+    for (file, plot) in report.plots() {
+        fs::write(Path::new(PROJECT).join("docs").join(file), plot)?;
+    }
     Ok(())
+}
+
+/// The document with a new text under a heading, up to the next one; nothing where it has none such.
+fn replaced(document: &str, heading: &str, text: &str) -> Option<String> {
+    let heading = format!("\n## {heading}\n");
+    let start = document.find(&heading)? + heading.len();
+    let (before, rest) = document.split_at(start);
+    let after = rest.find("\n## ").map_or("", |next| &rest[next..]);
+    Some(format!("{before}\n{text}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_under_a_heading_is_replaced_and_nothing_else() {
+        let document = "# All\n\n## One\n\nold\n\n### More\n\nold\n\n## Two\n\nold\n";
+        assert_eq!(
+            replaced(document, "One", "new\n").as_deref(),
+            Some("# All\n\n## One\n\nnew\n\n## Two\n\nold\n")
+        );
+        assert_eq!(
+            replaced(document, "Two", "new\n").as_deref(),
+            Some("# All\n\n## One\n\nold\n\n### More\n\nold\n\n## Two\n\nnew\n")
+        );
+        assert_eq!(replaced(document, "Three", "new\n"), None);
+    }
+
+    #[test]
+    fn document_has_a_place_for_each_section() -> anyhow::Result<()> {
+        let document = fs::read_to_string(Path::new(PROJECT).join(DOCUMENT))?;
+        for section in Section::ALL {
+            let heading = section.heading();
+            assert!(replaced(&document, heading, "").is_some(), "{heading}");
+        }
+        Ok(())
+    }
 }

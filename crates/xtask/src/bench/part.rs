@@ -150,7 +150,7 @@ impl Which {
                 bound: Some(1.02),
                 start: Start::Unbuilt,
                 signers: false,
-                rounds: 3,
+                rounds: 2,
             },
             Which::Fetch => &Part {
                 args: &["fetch"],

@@ -1,12 +1,11 @@
 //! The result, in Markdown.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::machine;
 use super::part::{Contestant, Measured};
 use super::series::{Judgement, Ratio};
-use super::workload::Workload;
-use crate::mirror::IDENTITIES;
 
 /// What the ratio of our peak memory to stock cargo's may be.
 const MEMORY_BOUND: f64 = 1.05;
@@ -24,32 +23,32 @@ pub struct Report {
     texts: Vec<String>,
     /// Whether every bound is met that is told of there.
     texts_are_met: bool,
+    plots: Vec<(&'static str, String)>,
 }
 
 impl Report {
-    /// One without results.
-    pub fn new(workload: &Workload) -> anyhow::Result<Report> {
+    /// One without results, of stock cargo and ours.
+    pub fn new([stock, consign]: &[PathBuf; 2]) -> anyhow::Result<Report> {
         let now = jiff::Timestamp::now();
         let circumstances = vec![
             ("date", now.strftime("%Y-%m-%d").to_string()),
             ("commit", machine::commit()?),
             ("machine", machine::machine()),
-            ("stock", machine::cargo(&workload.stock.cargo)?),
-            ("Consign", machine::cargo(&workload.consign.cargo)?),
-            (
-                "packages",
-                format!(
-                    "{}, signed by {IDENTITIES} identities in turn",
-                    workload.packages
-                ),
-            ),
+            ("stock", machine::cargo(stock)?),
+            ("Consign", machine::cargo(consign)?),
         ];
         Ok(Report {
             circumstances,
             measured: Vec::new(),
-            texts: vec![workload.index.to_string()],
+            texts: Vec::new(),
             texts_are_met: true,
+            plots: Vec::new(),
         })
+    }
+
+    /// Says what else was given.
+    pub fn tell(&mut self, name: &'static str, what: String) {
+        self.circumstances.push((name, what));
     }
 
     /// Adds what was measured of a command.
@@ -66,6 +65,16 @@ impl Report {
     pub fn add_judged(&mut self, text: String, is_met: bool) {
         self.texts.push(text);
         self.texts_are_met &= is_met;
+    }
+
+    /// Adds a picture, by its file in the folder of the document, as SVG.
+    pub fn add_plot(&mut self, file: &'static str, svg: String) {
+        self.plots.push((file, svg));
+    }
+
+    /// The pictures.
+    pub fn plots(&self) -> &[(&'static str, String)] {
+        &self.plots
     }
 
     /// Whether every bound is met.
@@ -242,6 +251,7 @@ mod tests {
             measured: vec![measured([200; 4]), measured(figures)],
             texts: Vec::new(),
             texts_are_met: true,
+            plots: Vec::new(),
         };
         assert!(report([200, 202, 201, 202]).is_met());
         assert!(!report([200, 202, 201, 220]).is_met());
