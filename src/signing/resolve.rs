@@ -28,6 +28,7 @@ use consign_statement::Claim;
 use super::archive::say_downloaded;
 use super::carried::{Doing, check_archives, look_at, matters, may_carry, says_nothing};
 use super::check::{check, check_all, demand, record, refused, rule, say, without_entry};
+use super::cores::on_all_cores;
 use super::entry::SharedEntry;
 use super::lookup::Freshness;
 use super::report;
@@ -191,6 +192,7 @@ pub fn settle<'gctx>(
 ) -> CargoResult<Resolve> {
     for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
+        read_claims(&resolved);
         let unknown = unknown(gctx, previous, &resolved)?;
         let none_is_refused = look(gctx, &unknown)?;
         let mut at_a_glance_only = Vec::new();
@@ -240,6 +242,18 @@ pub fn settle<'gctx>(
     Err(report::too_many_passed_over(MAX_ROUNDS))
 }
 
+/// Reads what the entries say of their signatures, on all cores: with hundreds of packages it is most of what
+/// signing adds to a command in which nothing is to be done.
+fn read_claims(resolved: &Resolve) {
+    let entries = resolved
+        .iter()
+        .filter_map(|id| resolved.summary(id).signed());
+    let entries: Vec<_> = entries.collect();
+    on_all_cores(&entries, |entry| {
+        let _ = entry.claim();
+    });
+}
+
 /// What the resolver chose and is not known yet, though policy needs an answer.
 fn unknown(
     gctx: &GlobalContext,
@@ -267,6 +281,9 @@ fn unknown(
 
 /// Looks at packages that may carry a signature. `false` where one of them has to have one and has none.
 fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
+    if unknown.is_empty() {
+        return Ok(true);
+    }
     let was_unsigned: Vec<_> = unknown
         .iter()
         .filter(|id| gctx.signing.carried.is_unsigned(**id))
@@ -293,6 +310,9 @@ fn look(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<bool> {
 
 /// Checks the archives of packages that are settled upon, and tells of those that were downloaded.
 fn hold_to(gctx: &GlobalContext, unknown: &[PackageId]) -> CargoResult<()> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
     let is_signed = |id: &PackageId| !gctx.signing.carried.is_unsigned(*id);
     let signed: Vec<_> = unknown.iter().copied().filter(is_signed).collect();
     check_archives(gctx, &packages(gctx, &signed)?, &signed)?;

@@ -39,6 +39,10 @@ impl RegistryId {
     /// Fails where the text is longer than [`RegistryId::MAX_LEN`], is no URL, or is one that has no
     /// path below it, as `mailto:` has none.
     pub fn from_index_url(url: &str) -> Result<RegistryId, InvalidRegistry> {
+        // What almost every entry says, told without taking it apart.
+        if url == CRATES_IO {
+            return Ok(RegistryId::crates_io());
+        }
         if url.len() > RegistryId::MAX_LEN {
             return Err(InvalidRegistry::TooLong);
         }
