@@ -355,8 +355,8 @@ fn found_in(
 fn read(archive: &File) -> CargoResult<Vec<u8>> {
     tracing::trace!("hashing an archive");
     rewind(archive)?;
-    let size = archive.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(size)?);
+    // Room for all of it is asked for by this, and is an error where there is none.
+    let mut bytes = Vec::new();
     let mut reader = archive;
     reader
         .read_to_end(&mut bytes)

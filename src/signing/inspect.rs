@@ -256,6 +256,9 @@ impl Meanwhile {
     }
 }
 
+/// Where archives in memory have more bytes than this, the next one has to wait.
+const MAX_AWAY: usize = 64 << 20;
+
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
@@ -273,7 +276,7 @@ pub(super) trait Archives {
 /// while they go on with the next.
 pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> CargoResult<()> {
     let workers = cores();
-    // So many are in memory at a time.
+    // No more than so many are in memory at a time.
     let ahead = workers + 2;
     let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
@@ -286,29 +289,32 @@ pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> Ca
             scope.spawn(move || {
                 let next = || lock(receiver).recv();
                 while let Ok((id, packed)) = next() {
+                    let packed: Packed = packed;
+                    let size = packed.bytes.len();
                     let inspect = || Packed::inspect(packed, Some(Vec::new()));
                     let found = panic::catch_unwind(AssertUnwindSafe(inspect));
                     // Nobody waits for it where another was found wanting.
-                    let _ = answers.send((id, found));
+                    let _ = answers.send((id, size, found));
                 }
             });
         }
-        let mut away = 0;
+        let (mut away, mut bytes) = (0, 0);
         let mut ids = ids.iter();
         loop {
             while away < ahead
+                && bytes < MAX_AWAY
                 && let Some(id) = ids.next()
             {
                 if let Some(packed) = archives.hand_over(*id)? {
+                    (away, bytes) = (away + 1, bytes + packed.bytes.len());
                     sender.send((*id, packed))?;
-                    away += 1;
                 }
             }
             if away == 0 {
                 return Ok(());
             }
-            let (id, found) = found.recv()?;
-            away -= 1;
+            let (id, size, found) = found.recv()?;
+            (away, bytes) = (away - 1, bytes - size);
             let found = found.unwrap_or_else(|panic| panic::resume_unwind(panic));
             archives.take_back(id, found)?;
         }
