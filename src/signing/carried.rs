@@ -249,11 +249,20 @@ pub(super) fn unpack_waiting<T>(
         unpacked: Vec<T>,
     }
 
+    impl<T, F> Unpack<'_, F, T> {
+        fn done(&mut self, id: PackageId, unpacked: T) -> CargoResult<()> {
+            self.unpacked.push(unpacked);
+            say_downloaded(self.gctx, &[id])
+        }
+    }
+
     impl<T, F: FnMut(PackageId) -> CargoResult<Option<T>>> Archives for Unpack<'_, F, T> {
         fn hand_over(&mut self, id: PackageId) -> CargoResult<Option<Packed>> {
-            let asked = handed(self.gctx, || (self.ask)(id));
-            match asked {
-                Ok(unpacked) => self.unpacked.extend(unpacked),
+            lock(&self.gctx.signing.carried.waiting).remove(&id);
+            match handed(self.gctx, || (self.ask)(id)) {
+                // There is nothing to be looked at: its signature is in a later version of the format, say.
+                Ok(Some(unpacked)) => self.done(id, unpacked)?,
+                Ok(None) => {}
                 Err(error) => not_yet(error)?,
             }
             Ok(lock(&self.gctx.signing.carried.handed).take())
@@ -261,11 +270,16 @@ pub(super) fn unpack_waiting<T>(
 
         fn take_back(&mut self, id: PackageId, inspected: Found) -> CargoResult<()> {
             let inspected = inspected.map_err(|found| not_as_signed(self.gctx, *found))?;
-            let carried = &self.gctx.signing.carried;
-            *lock(&carried.inspected) = Some(inspected);
-            self.unpacked.extend((self.ask)(id)?);
-            lock(&carried.waiting).remove(&id);
-            say_downloaded(self.gctx, &[id])
+            let on_its_way = &self.gctx.signing.carried.inspected;
+            *lock(on_its_way) = Some(inspected);
+            let asked = (self.ask)(id);
+            // Nobody took it where the package was unpacked meanwhile, from a source that stands in for two
+            // registries. What another one has under the same name and version it is not.
+            lock(on_its_way).take();
+            match asked? {
+                Some(unpacked) => self.done(id, unpacked),
+                None => Ok(()),
+            }
         }
     }
 

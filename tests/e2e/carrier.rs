@@ -345,6 +345,24 @@ fn changed_carrier_is_refused() {
     }
 }
 
+/// It counts as none, and its package is downloaded like any that has none.
+#[test]
+fn carrier_in_a_later_version_of_the_format_is_no_hindrance() {
+    let world = with_foo(["1.0.0"]);
+    let later = with_other_file(&world, "1.0.0", NAME, b"{\"v\":99}");
+    world.serve_instead("foo", "1.0.0", &later);
+    let app = world.app();
+    let output = world.cargo(&app, ["fetch"]).succeeded().normalised();
+    expect![[r#"
+        Updating `demo` index
+        Locking 1 package to latest Rust 1.95.0 compatible version
+        Downloading crates ...
+        Downloaded foo v1.0.0 (registry `demo`)
+    "#]]
+    .assert_eq(&lines(&output.stderr));
+    assert_eq!(world.cargo(&app, ["run"]).succeeded().stdout, "foo 1.0.0\n");
+}
+
 #[test]
 fn carrier_of_another_version_counts_as_none() {
     let world = with_foo(["1.0.0", "1.0.1"]);
