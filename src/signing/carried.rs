@@ -16,6 +16,7 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use cargo_util_schemas::core::SourceKind;
 use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
@@ -473,8 +474,10 @@ fn archives(gctx: &GlobalContext, source: &dyn Source, package: &Package) -> Vec
     };
     let cache = gctx.registry_cache_path().into_path_unlocked();
     let of_registry = inner.parent().map(|registry| cache.join(registry));
-    let local = source.replaced_source_id().local_path();
-    let folders = of_registry.into_iter().chain(local);
+    let source = source.replaced_source_id();
+    let is_local = *source.kind() == SourceKind::LocalRegistry;
+    let local = is_local.then(|| source.url().to_file_path().ok());
+    let folders = of_registry.into_iter().chain(local.flatten());
     folders.map(|folder| folder.join(&tarball)).collect()
 }
 

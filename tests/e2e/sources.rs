@@ -165,6 +165,33 @@ fn mirror_of_a_registry_carries_its_signatures() {
     }
 }
 
+/// Nor is what was unpacked before taken for unsigned, or believed.
+#[test]
+fn mirror_of_a_registry_has_what_its_packages_carry() {
+    let world = World::new();
+    world.publish_elsewhere(world.library("foo", "1.0.0"));
+    let served = honest(&world);
+    for (name, way) in WAYS {
+        let user = way(&world, &served);
+        for _ in 0..2 {
+            let output = run(&world, &user);
+            assert_eq!(output.stdout, "foo 1.0.0\n", "{name}: {}", output.stderr);
+        }
+        let sources = fs::read_dir(user.path().join("registry/src")).unwrap();
+        for registry in sources {
+            let file = registry.unwrap().path().join("foo-1.0.0/src/lib.rs");
+            fs::write(file, "pub fn name() -> &'static str { \"evil\" }").unwrap();
+        }
+        // Who never saw it signed knows it by what it carries alone.
+        fs::remove_dir_all(user.path().join("signing")).unwrap();
+        fs::remove_dir_all(world.app().join("target")).unwrap();
+        let output = user.cargo(&consign(), &world.app()).args(["run"]).run();
+        assert_eq!(output.stdout, "foo 1.0.0\n", "{name}: {}", output.stderr);
+        let again = "was unpacked again, since not all was as it was signed (`src/lib.rs`)";
+        assert!(output.stderr.contains(again), "{name}: {}", output.stderr);
+    }
+}
+
 /// What stands in for two registries has one folder for the package that both have. What the third one has
 /// under the same name and version is another package.
 #[test]
