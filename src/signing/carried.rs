@@ -21,7 +21,7 @@ use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
 
-use super::archive::{not_as_signed, say_downloaded};
+use super::archive::{is_named, not_as_signed, say_downloaded};
 use super::check::{check_chosen, without_entry};
 use super::context::{lock, registry_id};
 use super::entry::{Entry, SharedEntry};
@@ -424,39 +424,41 @@ pub(super) fn of_unpacked(
     let Some(asked) = asked else {
         return Ok(None);
     };
-    let entry = match asked? {
-        Some((summary, found)) => of_archive(gctx, &summary, found)?,
-        None => None,
-    };
+    let entry = asked?;
     if entry.is_none() {
         gctx.signing.carried.note_unsigned(id);
     }
     Ok(entry)
 }
 
-/// What a source says of a package, and what is in the carrier's place in its archive.
-type InCache = (Summary, Result<Vec<u8>, InvalidCarrier>);
-
-/// What is in the carrier's place in the archive from which a package was unpacked, and what `source` says
-/// of the package.
+/// What is carried by the archive from which a package was unpacked, and which is in the cache of `source`.
 fn in_cache(
     gctx: &GlobalContext,
     source: OpenSource<'_>,
     package: &Package,
-) -> CargoResult<Option<InCache>> {
+) -> CargoResult<Option<SharedEntry>> {
     let id = package.package_id();
-    let archive = archives(gctx, source, package)
-        .into_iter()
-        .find_map(|path| File::open(path).ok());
-    let found = archive.and_then(|archive| {
-        let archive = BufReader::new(archive);
-        carrier::in_crate(archive, &id.name(), &id.version().to_string())
-    });
-    let Some(found) = found else {
+    let mut paths = archives(gctx, source, package).into_iter();
+    let Some(archive) = paths.find_map(|path| File::open(path).ok()) else {
         return Ok(None);
     };
-    let summary = summary_of(source, id)?;
-    Ok(summary.map(|summary| (summary, found)))
+    let version = id.version().to_string();
+    let found = carrier::in_crate(BufReader::new(&archive), &id.name(), &version);
+    let has_to_be_signed = may_not_be_unsigned(gctx, id)?;
+    if found.is_none() && !has_to_be_signed {
+        return Ok(None);
+    }
+    let Some(summary) = summary_of(source, id)? else {
+        return Ok(None);
+    };
+    let entry = match found {
+        Some(found) => of_archive(gctx, &summary, found)?,
+        None => None,
+    };
+    if entry.is_none() && has_to_be_signed {
+        is_named(gctx, id, &archive, summary.checksum())?;
+    }
+    Ok(entry)
 }
 
 /// The summary of exactly `id`, from the source that carries it and as the source tells it.
@@ -512,9 +514,20 @@ pub(super) fn says_nothing(entry: &Entry) -> bool {
 /// Whether it makes a difference for policy if a package is signed, so that the answer is needed: it does
 /// where one without a signature would not pass in silence.
 pub(super) fn matters(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    Ok(unsigned(gctx, id)? != Verdict::Accept)
+}
+
+/// Whether a package is not accepted without a signature.
+pub(super) fn may_not_be_unsigned(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    let verdict = unsigned(gctx, id)?;
+    Ok(matches!(verdict, Verdict::PassOver | Verdict::Refuse))
+}
+
+/// What would become of a package that nobody signed.
+fn unsigned(gctx: &GlobalContext, id: PackageId) -> CargoResult<Verdict> {
     let rules = gctx.signing.rules(gctx, id.source_id())?;
-    let unsigned = without_entry(gctx, id, &rules)?;
-    Ok(Verdict::of(&unsigned, &rules.levels(), Choice::Free) != Verdict::Accept)
+    let finding = without_entry(gctx, id, &rules)?;
+    Ok(Verdict::of(&finding, &rules.levels(), Choice::Free))
 }
 
 /// What cargo goes by, as an index entry would tell it: the form in which it can be compared with what was
