@@ -212,7 +212,7 @@ impl Meanwhile {
         let waiting = Arc::new(AtomicUsize::new(0));
         let work = || {
             let (receiver, waiting) = (receiver.clone(), waiting.clone());
-            thread::spawn(move || {
+            let work = move || {
                 let next = || lock(&receiver).recv();
                 let mut passed = Vec::new();
                 while let Ok(packed) = next() {
@@ -222,9 +222,11 @@ impl Meanwhile {
                     waiting.fetch_sub(size, Ordering::Relaxed);
                 }
                 passed
-            })
+            };
+            // Where the machine starts no more threads, there are fewer.
+            thread::Builder::new().spawn(work).ok()
         };
-        let workers = (0..cores()).map(|_| work()).collect();
+        let workers = (0..cores()).filter_map(|_| work()).collect();
         Meanwhile {
             sender,
             waiting,
@@ -284,9 +286,9 @@ pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> Ca
         // It goes away when this ends, in whatever way, and with it the workers.
         let sender = sender;
         let (answers, found) = mpsc::channel();
-        for _ in 0..workers.min(ids.len()) {
+        let start = |_: &usize| {
             let (receiver, answers) = (&receiver, answers.clone());
-            scope.spawn(move || {
+            let work = move || {
                 let next = || lock(receiver).recv();
                 while let Ok((id, packed)) = next() {
                     let packed: Packed = packed;
@@ -296,10 +298,19 @@ pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> Ca
                     // Nobody waits for it where another was found wanting.
                     let _ = answers.send((id, size, found));
                 }
-            });
-        }
+            };
+            thread::Builder::new().spawn_scoped(scope, work).is_ok()
+        };
+        let started = (0..workers.min(ids.len())).filter(start).count();
         let (mut away, mut bytes) = (0, 0);
         let mut ids = ids.iter();
+        // The machine starts no more threads.
+        if started == 0 {
+            return ids.try_for_each(|id| match archives.hand_over(*id)? {
+                Some(packed) => archives.take_back(*id, packed.inspect(Some(Vec::new()))),
+                None => Ok(()),
+            });
+        }
         loop {
             while away < ahead
                 && bytes < MAX_AWAY
