@@ -17,9 +17,26 @@ const AHEAD: usize = 8;
 /// What the gzip stream `packed` unpacks to.
 pub(super) fn decompressed(packed: Vec<u8>) -> Box<dyn Read> {
     let (sender, blocks) = sync_channel(AHEAD);
-    thread::spawn(move || send(&mut GzDecoder::new(Cursor::new(packed)), &sender));
-    let block = Cursor::default();
-    Box::new(Ahead { blocks, block })
+    let (give, take) = sync_channel(1);
+    let decompress = move || {
+        if let Ok(packed) = take.recv() {
+            send(&mut decoder(packed), &sender);
+        }
+    };
+    match thread::Builder::new().spawn(decompress) {
+        Ok(_) => {
+            // It goes away when it was sent this, and not before.
+            let _ = give.send(packed);
+            let block = Cursor::default();
+            Box::new(Ahead { blocks, block })
+        }
+        // The machine starts no more threads.
+        Err(_) => Box::new(decoder(packed)),
+    }
+}
+
+fn decoder(packed: Vec<u8>) -> GzDecoder<Cursor<Vec<u8>>> {
+    GzDecoder::new(Cursor::new(packed))
 }
 
 /// Sends all that `from` has, block by block, and an empty one at its end. Nobody listens where the rest

@@ -13,6 +13,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use consign_statement::Digest;
@@ -21,7 +22,9 @@ use consign_statement::tree;
 use flate2::read::GzDecoder;
 
 use super::ahead::decompressed;
-use super::carried::{Doing, NotYet, matters, of_archive, says_nothing, signed_for, summary_of};
+use super::carried::{
+    Doing, NotYet, matters, may_not_be_unsigned, of_archive, says_nothing, signed_for, summary_of,
+};
 use super::check::{check, check_chosen, demand};
 use super::entry::SharedEntry;
 use super::inspect::{Bytes, Fault, Inspected, NotAsSigned, Packed, left_out_of, unpacked_limit};
@@ -83,19 +86,23 @@ impl<'a> CheckedArchive<'a> {
             _ => None,
         };
         let id = gctx.signing.asked_for(source.source_id(), id, claim);
+        let cksum = summary.as_ref().and_then(|summary| summary.checksum());
+        let cksum = cksum.map(str::to_owned);
         let carried = match (found, summary) {
             (Some(found), Some(summary)) => {
                 let summary = summary.map_source(source.source_id(), id.source_id());
-                let cksum = summary.checksum().map(str::to_owned);
-                of_archive(gctx, &summary, found)?.map(|entry| (entry, cksum))
+                of_archive(gctx, &summary, found)?
             }
             _ => None,
         };
         if carried.is_none() {
+            if may_not_be_unsigned(gctx, id)? {
+                is_named(gctx, id, file, cksum.as_deref())?;
+            }
             gctx.signing.carried.note_unsigned(id);
         }
         let doing = gctx.signing.carried.doing();
-        if let Some((entry, cksum)) = &carried
+        if let Some(entry) = &carried
             && entry.fields().is_some()
             && doing.looks_ahead()
         {
@@ -108,9 +115,7 @@ impl<'a> CheckedArchive<'a> {
                 gctx.signing.carried.note_waiting(id);
                 bail!(NotYet)
             }
-            (_, Some((entry, cksum))) => {
-                CheckedArchive::signed(gctx, id, file, &entry, cksum.as_deref())
-            }
+            (_, Some(entry)) => CheckedArchive::signed(gctx, id, file, &entry, cksum.as_deref()),
             (_, None) => {
                 demand(gctx, id, None)?;
                 Ok(unsigned)
@@ -225,6 +230,29 @@ impl Packed {
     }
 }
 
+/// Where the archive of a package is in the cache.
+fn in_cache(gctx: &GlobalContext, id: PackageId) -> PathBuf {
+    let cache = gctx.registry_cache_path().into_path_unlocked();
+    cache.join("*").join(id.tarball_name())
+}
+
+/// Makes sure that the archive of `id` is the one that the index names, by its checksum `cksum`, so that it
+/// can be said of the package that it carries no signature: cargo does not ask that of what lies in the cache.
+pub(super) fn is_named(
+    gctx: &GlobalContext,
+    id: PackageId,
+    archive: &File,
+    cksum: Option<&str>,
+) -> CargoResult<()> {
+    let found = digest(archive)?.to_string();
+    match cksum {
+        Some(wanted) if wanted != found => {
+            Err(report::not_named(id, wanted, found, &in_cache(gctx, id)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The error for an archive that is not as it was signed.
 pub(super) fn not_as_signed(gctx: &GlobalContext, found: NotAsSigned) -> anyhow::Error {
     let id = found.id;
@@ -234,9 +262,7 @@ pub(super) fn not_as_signed(gctx: &GlobalContext, found: NotAsSigned) -> anyhow:
     let signer = &fields.locator;
     match found.fault {
         Fault::OtherBytes(digest) => {
-            let cache = gctx.registry_cache_path().into_path_unlocked();
-            let file = cache.join("*").join(id.tarball_name());
-            report::other_bytes(id, signer, found.wanted, digest, &file)
+            report::other_bytes(id, signer, found.wanted, digest, &in_cache(gctx, id))
         }
         Fault::Unfit(error) => report::unfit_archive(id, signer, error),
         Fault::OtherTree => report::other_tree(id, signer),
@@ -355,8 +381,8 @@ fn found_in(
 fn read(archive: &File) -> CargoResult<Vec<u8>> {
     tracing::trace!("hashing an archive");
     rewind(archive)?;
-    let size = archive.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(size)?);
+    // Room for all of it is asked for by this, and is an error where there is none.
+    let mut bytes = Vec::new();
     let mut reader = archive;
     reader
         .read_to_end(&mut bytes)

@@ -16,11 +16,12 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use cargo_util_schemas::core::SourceKind;
 use consign_policy::{Choice, Verdict};
 use consign_statement::carrier::{self, Carried, Carrier, InvalidCarrier};
 use consign_statement::{Claim, Malformed, RegistryId, index};
 
-use super::archive::{not_as_signed, say_downloaded};
+use super::archive::{is_named, not_as_signed, say_downloaded};
 use super::check::{check_chosen, without_entry};
 use super::context::{lock, registry_id};
 use super::entry::{Entry, SharedEntry};
@@ -249,11 +250,20 @@ pub(super) fn unpack_waiting<T>(
         unpacked: Vec<T>,
     }
 
+    impl<T, F> Unpack<'_, F, T> {
+        fn done(&mut self, id: PackageId, unpacked: T) -> CargoResult<()> {
+            self.unpacked.push(unpacked);
+            say_downloaded(self.gctx, &[id])
+        }
+    }
+
     impl<T, F: FnMut(PackageId) -> CargoResult<Option<T>>> Archives for Unpack<'_, F, T> {
         fn hand_over(&mut self, id: PackageId) -> CargoResult<Option<Packed>> {
-            let asked = handed(self.gctx, || (self.ask)(id));
-            match asked {
-                Ok(unpacked) => self.unpacked.extend(unpacked),
+            lock(&self.gctx.signing.carried.waiting).remove(&id);
+            match handed(self.gctx, || (self.ask)(id)) {
+                // There is nothing to be looked at: its signature is in a later version of the format, say.
+                Ok(Some(unpacked)) => self.done(id, unpacked)?,
+                Ok(None) => {}
                 Err(error) => not_yet(error)?,
             }
             Ok(lock(&self.gctx.signing.carried.handed).take())
@@ -261,11 +271,16 @@ pub(super) fn unpack_waiting<T>(
 
         fn take_back(&mut self, id: PackageId, inspected: Found) -> CargoResult<()> {
             let inspected = inspected.map_err(|found| not_as_signed(self.gctx, *found))?;
-            let carried = &self.gctx.signing.carried;
-            *lock(&carried.inspected) = Some(inspected);
-            self.unpacked.extend((self.ask)(id)?);
-            lock(&carried.waiting).remove(&id);
-            say_downloaded(self.gctx, &[id])
+            let on_its_way = &self.gctx.signing.carried.inspected;
+            *lock(on_its_way) = Some(inspected);
+            let asked = (self.ask)(id);
+            // Nobody took it where the package was unpacked meanwhile, from a source that stands in for two
+            // registries. What another one has under the same name and version it is not.
+            lock(on_its_way).take();
+            match asked? {
+                Some(unpacked) => self.done(id, unpacked),
+                None => Ok(()),
+            }
         }
     }
 
@@ -409,39 +424,41 @@ pub(super) fn of_unpacked(
     let Some(asked) = asked else {
         return Ok(None);
     };
-    let entry = match asked? {
-        Some((summary, found)) => of_archive(gctx, &summary, found)?,
-        None => None,
-    };
+    let entry = asked?;
     if entry.is_none() {
         gctx.signing.carried.note_unsigned(id);
     }
     Ok(entry)
 }
 
-/// What a source says of a package, and what is in the carrier's place in its archive.
-type InCache = (Summary, Result<Vec<u8>, InvalidCarrier>);
-
-/// What is in the carrier's place in the archive from which a package was unpacked, and what `source` says
-/// of the package.
+/// What is carried by the archive from which a package was unpacked, and which is in the cache of `source`.
 fn in_cache(
     gctx: &GlobalContext,
     source: OpenSource<'_>,
     package: &Package,
-) -> CargoResult<Option<InCache>> {
+) -> CargoResult<Option<SharedEntry>> {
     let id = package.package_id();
-    let archive = archives(gctx, source, package)
-        .into_iter()
-        .find_map(|path| File::open(path).ok());
-    let found = archive.and_then(|archive| {
-        let archive = BufReader::new(archive);
-        carrier::in_crate(archive, &id.name(), &id.version().to_string())
-    });
-    let Some(found) = found else {
+    let mut paths = archives(gctx, source, package).into_iter();
+    let Some(archive) = paths.find_map(|path| File::open(path).ok()) else {
         return Ok(None);
     };
-    let summary = summary_of(source, id)?;
-    Ok(summary.map(|summary| (summary, found)))
+    let version = id.version().to_string();
+    let found = carrier::in_crate(BufReader::new(&archive), &id.name(), &version);
+    let has_to_be_signed = may_not_be_unsigned(gctx, id)?;
+    if found.is_none() && !has_to_be_signed {
+        return Ok(None);
+    }
+    let Some(summary) = summary_of(source, id)? else {
+        return Ok(None);
+    };
+    let entry = match found {
+        Some(found) => of_archive(gctx, &summary, found)?,
+        None => None,
+    };
+    if entry.is_none() && has_to_be_signed {
+        is_named(gctx, id, &archive, summary.checksum())?;
+    }
+    Ok(entry)
 }
 
 /// The summary of exactly `id`, from the source that carries it and as the source tells it.
@@ -459,8 +476,10 @@ fn archives(gctx: &GlobalContext, source: &dyn Source, package: &Package) -> Vec
     };
     let cache = gctx.registry_cache_path().into_path_unlocked();
     let of_registry = inner.parent().map(|registry| cache.join(registry));
-    let local = source.replaced_source_id().local_path();
-    let folders = of_registry.into_iter().chain(local);
+    let source = source.replaced_source_id();
+    let is_local = *source.kind() == SourceKind::LocalRegistry;
+    let local = is_local.then(|| source.url().to_file_path().ok());
+    let folders = of_registry.into_iter().chain(local.flatten());
     folders.map(|folder| folder.join(&tarball)).collect()
 }
 
@@ -495,9 +514,20 @@ pub(super) fn says_nothing(entry: &Entry) -> bool {
 /// Whether it makes a difference for policy if a package is signed, so that the answer is needed: it does
 /// where one without a signature would not pass in silence.
 pub(super) fn matters(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    Ok(unsigned(gctx, id)? != Verdict::Accept)
+}
+
+/// Whether a package is not accepted without a signature.
+pub(super) fn may_not_be_unsigned(gctx: &GlobalContext, id: PackageId) -> CargoResult<bool> {
+    let verdict = unsigned(gctx, id)?;
+    Ok(matches!(verdict, Verdict::PassOver | Verdict::Refuse))
+}
+
+/// What would become of a package that nobody signed.
+fn unsigned(gctx: &GlobalContext, id: PackageId) -> CargoResult<Verdict> {
     let rules = gctx.signing.rules(gctx, id.source_id())?;
-    let unsigned = without_entry(gctx, id, &rules)?;
-    Ok(Verdict::of(&unsigned, &rules.levels(), Choice::Free) != Verdict::Accept)
+    let finding = without_entry(gctx, id, &rules)?;
+    Ok(Verdict::of(&finding, &rules.levels(), Choice::Free))
 }
 
 /// What cargo goes by, as an index entry would tell it: the form in which it can be compared with what was

@@ -1,4 +1,7 @@
 //! Work on many things at a time.
+//!
+//! Where the machine starts no more threads, there are fewer, or this one alone: stock cargo needs none to
+//! download and to unpack.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +32,8 @@ pub(super) fn on_all_cores<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + 
     };
     let mut done = thread::scope(|scope| {
         // This thread is one of them.
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..workers).filter_map(start).collect();
         let mut done = work();
         for other in others {
             match other.join() {

@@ -212,7 +212,7 @@ impl Meanwhile {
         let waiting = Arc::new(AtomicUsize::new(0));
         let work = || {
             let (receiver, waiting) = (receiver.clone(), waiting.clone());
-            thread::spawn(move || {
+            let work = move || {
                 let next = || lock(&receiver).recv();
                 let mut passed = Vec::new();
                 while let Ok(packed) = next() {
@@ -222,9 +222,11 @@ impl Meanwhile {
                     waiting.fetch_sub(size, Ordering::Relaxed);
                 }
                 passed
-            })
+            };
+            // Where the machine starts no more threads, there are fewer.
+            thread::Builder::new().spawn(work).ok()
         };
-        let workers = (0..cores()).map(|_| work()).collect();
+        let workers = (0..cores()).filter_map(|_| work()).collect();
         Meanwhile {
             sender,
             waiting,
@@ -256,6 +258,9 @@ impl Meanwhile {
     }
 }
 
+/// Where archives in memory have more bytes than this, the next one has to wait.
+const MAX_AWAY: usize = 64 << 20;
+
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
@@ -273,7 +278,7 @@ pub(super) trait Archives {
 /// while they go on with the next.
 pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> CargoResult<()> {
     let workers = cores();
-    // So many are in memory at a time.
+    // No more than so many are in memory at a time.
     let ahead = workers + 2;
     let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
@@ -281,34 +286,46 @@ pub(super) fn inspect_all(ids: &[PackageId], archives: &mut impl Archives) -> Ca
         // It goes away when this ends, in whatever way, and with it the workers.
         let sender = sender;
         let (answers, found) = mpsc::channel();
-        for _ in 0..workers.min(ids.len()) {
+        let start = |_: &usize| {
             let (receiver, answers) = (&receiver, answers.clone());
-            scope.spawn(move || {
+            let work = move || {
                 let next = || lock(receiver).recv();
                 while let Ok((id, packed)) = next() {
+                    let packed: Packed = packed;
+                    let size = packed.bytes.len();
                     let inspect = || Packed::inspect(packed, Some(Vec::new()));
                     let found = panic::catch_unwind(AssertUnwindSafe(inspect));
                     // Nobody waits for it where another was found wanting.
-                    let _ = answers.send((id, found));
+                    let _ = answers.send((id, size, found));
                 }
+            };
+            thread::Builder::new().spawn_scoped(scope, work).is_ok()
+        };
+        let started = (0..workers.min(ids.len())).filter(start).count();
+        let (mut away, mut bytes) = (0, 0);
+        let mut ids = ids.iter();
+        // The machine starts no more threads.
+        if started == 0 {
+            return ids.try_for_each(|id| match archives.hand_over(*id)? {
+                Some(packed) => archives.take_back(*id, packed.inspect(Some(Vec::new()))),
+                None => Ok(()),
             });
         }
-        let mut away = 0;
-        let mut ids = ids.iter();
         loop {
             while away < ahead
+                && bytes < MAX_AWAY
                 && let Some(id) = ids.next()
             {
                 if let Some(packed) = archives.hand_over(*id)? {
+                    (away, bytes) = (away + 1, bytes + packed.bytes.len());
                     sender.send((*id, packed))?;
-                    away += 1;
                 }
             }
             if away == 0 {
                 return Ok(());
             }
-            let (id, found) = found.recv()?;
-            away -= 1;
+            let (id, size, found) = found.recv()?;
+            (away, bytes) = (away - 1, bytes - size);
             let found = found.unwrap_or_else(|panic| panic::resume_unwind(panic));
             archives.take_back(id, found)?;
         }

@@ -481,6 +481,22 @@ pub(super) fn other_bytes(
     )
 }
 
+/// The error for an archive without a signature that is not the one that the index names.
+pub(super) fn not_named(
+    package: impl Display,
+    wanted: impl Display,
+    found: impl Display,
+    file: &Path,
+) -> anyhow::Error {
+    anyhow::format_err!(
+        "refusing `{package}`: its archive is not the one that the index names\n\
+         named: {wanted}\n\
+         found: {found}\n\n\
+         help: {}",
+        help_archive(file)
+    )
+}
+
 /// The error for an archive that was signed, and that nobody should have signed.
 pub(super) fn unfit_archive(
     package: impl Display,

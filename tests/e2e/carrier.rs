@@ -345,6 +345,57 @@ fn changed_carrier_is_refused() {
     }
 }
 
+/// It counts as none, and its package is downloaded like any that has none.
+#[test]
+fn carrier_in_a_later_version_of_the_format_is_no_hindrance() {
+    let world = with_foo(["1.0.0"]);
+    let later = with_other_file(&world, "1.0.0", NAME, b"{\"v\":99}");
+    world.serve_instead("foo", "1.0.0", &later);
+    let app = world.app();
+    let output = world.cargo(&app, ["fetch"]).succeeded().normalised();
+    expect![[r#"
+        Updating `demo` index
+        Locking 1 package to latest Rust 1.95.0 compatible version
+        Downloading crates ...
+        Downloaded foo v1.0.0 (registry `demo`)
+    "#]]
+    .assert_eq(&lines(&output.stderr));
+    assert_eq!(world.cargo(&app, ["run"]).succeeded().stdout, "foo 1.0.0\n");
+}
+
+/// As where the disk is full, or the machine is switched off.
+#[test]
+fn archive_that_was_not_written_to_its_end_is_not_taken_for_one_without_a_signature() {
+    let world = with_foo(["1.0.0"]);
+    let app = world.app();
+    world.fetch(&app).succeeded();
+    let home = world.user.path().join("registry");
+    let cache = fs::read_dir(home.join("cache")).unwrap();
+    for registry in cache {
+        let path = registry.unwrap().path().join("foo-1.0.0.crate");
+        let archive = fs::read(&path).unwrap();
+        fs::write(path, &archive[..10]).unwrap();
+    }
+    fs::remove_dir_all(home.join("src")).unwrap();
+    let refusal = world.cargo(&app, ["fetch"]).failed().normalised().stderr;
+    expect![[r#"
+        error: failed to download `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          unable to get packages from source
+
+        Caused by:
+          failed to unpack package `foo v1.0.0 (registry `demo`)`
+
+        Caused by:
+          refusing `foo v1.0.0 (registry `demo`)`: its archive is not the one that the index names
+          named: [SHA256]
+          found: [SHA256]
+
+          help: remove `[SANDBOX]/homes/user/registry/cache/*/foo-1.0.0.crate`, so that it is downloaded again; if the error stays, tell the registry and the package's authors
+    "#]].assert_eq(&refusal);
+}
+
 #[test]
 fn carrier_of_another_version_counts_as_none() {
     let world = with_foo(["1.0.0", "1.0.1"]);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use consign_statement::RegistryId;
-use consign_testbed::{Home, Output, Registry, consign};
+use consign_testbed::{Home, Output, PackageBuilder, Registry, consign, stock};
 use serde_json::{Value, json};
 
 use crate::World;
@@ -163,6 +163,106 @@ fn mirror_of_a_registry_carries_its_signatures() {
         let output = user.cargo(&consign(), &world.app()).args(args).run();
         assert_eq!(output.status, Some(0), "{name}: {}", output.stderr);
     }
+}
+
+/// Nor is what was unpacked before taken for unsigned, or believed.
+#[test]
+fn mirror_of_a_registry_has_what_its_packages_carry() {
+    let world = World::new();
+    world.publish_elsewhere(world.library("foo", "1.0.0"));
+    let served = honest(&world);
+    for (name, way) in WAYS {
+        let user = way(&world, &served);
+        for _ in 0..2 {
+            let output = run(&world, &user);
+            assert_eq!(output.stdout, "foo 1.0.0\n", "{name}: {}", output.stderr);
+        }
+        let sources = fs::read_dir(user.path().join("registry/src")).unwrap();
+        for registry in sources {
+            let file = registry.unwrap().path().join("foo-1.0.0/src/lib.rs");
+            fs::write(file, "pub fn name() -> &'static str { \"evil\" }").unwrap();
+        }
+        // Who never saw it signed knows it by what it carries alone.
+        fs::remove_dir_all(user.path().join("signing")).unwrap();
+        fs::remove_dir_all(world.app().join("target")).unwrap();
+        let output = user.cargo(&consign(), &world.app()).args(["run"]).run();
+        assert_eq!(output.stdout, "foo 1.0.0\n", "{name}: {}", output.stderr);
+        let again = "was unpacked again, since not all was as it was signed (`src/lib.rs`)";
+        assert!(output.stderr.contains(again), "{name}: {}", output.stderr);
+    }
+}
+
+/// What stands in for two registries has one folder for the package that both have. What the third one has
+/// under the same name and version is another package.
+#[test]
+fn package_is_unpacked_from_the_archive_of_its_own_registry() {
+    let world = World::new();
+    let [other, _third] = ["other", "third"].map(|name| {
+        let registry = Registry::start(&world.sandbox);
+        let known = format!(
+            "[registries.{name}]\nindex = \"{}\"\n",
+            registry.index_url()
+        );
+        world.user.add_config(&known);
+        let token = registry.token("octocat");
+        world
+            .octocat
+            .add_config(&format!("{known}token = \"{token}\""));
+        registry
+    });
+    let publish = |cargo: &Path, name: &str, package: PackageBuilder| {
+        let args = ["publish", "--no-verify", "--registry", name];
+        let publish = world.octocat.cargo(cargo, &package.write());
+        publish.args(args).run().succeeded();
+    };
+    let foo_of = |name: &str| {
+        let lib = format!("pub fn name() -> &'static str {{ \"of {name}\" }}");
+        world.library("foo", "1.0.0").file("src/lib.rs", lib)
+    };
+    for (name, registry) in [("demo", &world.registry), ("other", &other)] {
+        publish(&consign(), name, foo_of(name));
+        registry.edit_line("foo", "1.0.0", |line| {
+            let line = line.as_object_mut().unwrap();
+            line.remove("key_locator");
+            line.remove("signature");
+        });
+    }
+    publish(&stock(), "third", foo_of("third"));
+    let tool = |name: &str, main: &str| world.library(name, "1.0.0").program(main);
+    let both = tool("both", "println!(\"{} {}\", foo::name(), bar::name());");
+    let both = both
+        .dependency("foo", "1")
+        .dependency_line("bar = { package = \"foo\", version = \"1\", registry = \"other\" }");
+    publish(&consign(), "third", both);
+    let own = tool("own", "println!(\"{}\", foo::name());");
+    let own = own.dependency_line("foo = { version = \"1\", registry = \"third\" }");
+    publish(&consign(), "third", own);
+
+    let mirror = Registry::start(&world.sandbox);
+    // Where it is not known which of two registries is meant, it is the first.
+    let first = match world.registry.index_url() < other.index_url() {
+        true => &world.registry,
+        false => &other,
+    };
+    copy_packages(first, &mirror);
+    let stands_in = |name: &str, of: &Registry| {
+        format!(
+            "[source.{name}]\nregistry = \"{}\"\nreplace-with = \"mirror\"\n",
+            of.index_url()
+        )
+    };
+    world.user.add_config(&format!(
+        "{}{}[source.mirror]\nregistry = \"{}\"",
+        stands_in("first", &world.registry),
+        stands_in("second", &other),
+        mirror.index_url()
+    ));
+    let install = ["install", "--debug", "--registry", "third", "both", "own"];
+    world.cargo(world.sandbox.path(), install).succeeded();
+    let own = world.user.path().join("bin/own");
+    let own = own.with_extension(std::env::consts::EXE_EXTENSION);
+    let printed = Command::new(own).output().unwrap().stdout;
+    assert_eq!(String::from_utf8(printed).unwrap(), "of third\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use consign_statement::carrier::{self, Carried, Carrier};
 use consign_statement::tree::{self, Tree};
 use consign_statement::{Digest, Locator, RegistryId, Release};
-use consign_testbed::{Registry, consign, stock};
+use consign_testbed::{Registry, consign, crate_without_file, stock};
 use serde_json::json;
 
 use super::arbitrary::{strip, swap_bytes};
@@ -287,6 +287,42 @@ fn edited_crate_in_the_cache_is_refused() {
     let (stock, consign) = scene.run(["run", "--locked"]);
     stock.is_hit();
     consign.refuses("its archive is not the one that `github:octocat` signed");
+}
+
+/// Two versions, of which the victims use the newer one. Its archive in the cache carries nothing any more.
+fn stripped_in_the_cache() -> Scene {
+    let world = World::new();
+    world.publish_elsewhere(world.library("foo", "1.0.0"));
+    world.publish_elsewhere(world.library("foo", "1.0.1"));
+    let scene = Scene::of(world).fetched();
+    scene.attack(|victim| {
+        caches::edit_archive(&victim.cached("foo-1.0.1"));
+        let archive = fs::read(victim.cached("foo-1.0.1")).unwrap();
+        let stripped = crate_without_file(&archive, carrier::NAME);
+        fs::write(victim.cached("foo-1.0.1"), stripped).unwrap();
+        fs::remove_file(victim.app.join("Cargo.lock")).unwrap();
+    });
+    scene
+}
+
+const NOT_NAMED: &str = "its archive is not the one that the index names";
+
+/// It must not be an older version that is taken instead.
+#[test]
+fn stripped_crate_in_the_cache_is_refused_though_an_older_version_would_do() {
+    let scene = stripped_in_the_cache();
+    scene.attack(|victim| fs::remove_dir_all(victim.unpacked("foo-1.0.1")).unwrap());
+    let (stock, consign) = scene.run(["run"]);
+    stock.is_hit();
+    consign.refuses(NOT_NAMED);
+}
+
+#[test]
+fn stripped_crate_of_an_unpacked_package_is_refused_though_an_older_version_would_do() {
+    let scene = stripped_in_the_cache();
+    let (stock, consign) = scene.run(["run"]);
+    stock.is_unharmed("foo 1.0.1\n");
+    consign.refuses(NOT_NAMED);
 }
 
 #[test]
