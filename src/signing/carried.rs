@@ -220,7 +220,7 @@ pub(super) fn check_archives(
 
     impl Archives for Check<'_, '_> {
         fn hand_over(&mut self, id: PackageId) -> CargoResult<Option<Packed>> {
-            handed(self.0, || download(self.1, &[id], not_yet))?;
+            handed(self.0, || download(self.1, &[id]))?;
             Ok(lock(&self.0.signing.carried.handed).take())
         }
 
@@ -326,7 +326,7 @@ fn each(
         return Ok(());
     }
     let _until_dropped = While::new(gctx, doing);
-    let seen = download(set, ids, not_yet)?;
+    let seen = download(set, ids)?;
     seen.into_iter().try_for_each(&mut unpacked)
 }
 

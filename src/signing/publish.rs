@@ -31,7 +31,6 @@ use super::sources::{open, versions};
 use super::verify::cache_name;
 use crate::core::{PackageId, SourceId};
 use crate::sources::SourceConfigMap;
-use crate::sources::source::Source as _;
 use crate::util::cache_lock::CacheLockMode;
 use crate::{CargoResult, GlobalContext};
 

@@ -38,7 +38,7 @@ use crate::core::{PackageId, Workspace};
 use crate::ops::registry::{RegistrySourceIds, get_source_id};
 use crate::ops::{self, PackageMessageFormat, PackageOpts, Packages, RegistryOrIndex};
 use crate::sources::SourceConfigMap;
-use crate::sources::source::{Source as _, SourceMap};
+use crate::sources::source::SourceMap;
 use crate::util::auth;
 use crate::util::cache_lock::CacheLockMode;
 use crate::util::network::http::http_handle;

@@ -196,25 +196,24 @@ impl<'gctx> Waiting<'gctx> {
     }
 }
 
-/// Downloads the packages `ids` of a set that are not in the cache, side by side. An error of one of them
-/// that `passes` turns into none does not keep the others.
+/// Downloads the packages `ids` of a set that are not in the cache, side by side. Gives those that are
+/// unpacked as well.
 pub(super) fn download<'a>(
     set: &'a PackageSet<'_>,
     ids: &[PackageId],
-    passes: impl Fn(anyhow::Error) -> CargoResult<()>,
 ) -> CargoResult<Vec<&'a Package>> {
     let mut unpacked = Vec::new();
     let mut downloads = set.enable_download()?;
     for id in ids {
         match downloads.start(*id) {
             Ok(package) => unpacked.extend(package),
-            Err(error) => passes(error)?,
+            Err(error) => not_yet(error)?,
         }
     }
     while downloads.remaining() > 0 {
         match downloads.wait() {
             Ok(package) => unpacked.push(package),
-            Err(error) => passes(error)?,
+            Err(error) => not_yet(error)?,
         }
     }
     Ok(unpacked)

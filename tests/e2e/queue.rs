@@ -99,7 +99,7 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
     fs::write(queue.source(), format!("{source}\n// The end.\n")).unwrap();
     let refused = queue.edit(&["--save"]).unwrap_err();
     assert!(
-        refused.contains("no patch does anything there"),
+        refused.contains("no patch does anything there") && refused.contains("`--into NAME`"),
         "{refused}"
     );
     assert_eq!(queue.patches(), before);
@@ -122,6 +122,10 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
 
     // A patch that does nothing any more is none.
     fs::write(queue.source(), source).unwrap();
-    queue.edit(&["--save"]).unwrap();
+    let saved = queue.edit(&["--save"]).unwrap();
+    assert!(
+        saved.contains("the-end.patch does nothing any more"),
+        "{saved}"
+    );
     assert_eq!(queue.patches(), before);
 }

@@ -130,6 +130,10 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
         (Err(SetError::Unowned { .. }), Some(unowned)) => {
             before.saved(&published, &tree, unowned)?
         }
+        (Err(error @ SetError::Unowned { .. }), None) => bail!(
+            "{error}\n\nhelp: `--into NAME` makes it a part of a patch, such as one whose seam has \
+             moved, and `--new NAME` a new patch"
+        ),
         (saved, _) => saved?,
     };
     saved.write(&options.patches(patched))?;
@@ -144,6 +148,16 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
         figures.removed,
         figures.files
     );
+    let is_left = |name: &str| saved.patches().iter().any(|patch| patch.name() == name);
+    for patch in before.patches() {
+        if !is_left(patch.name()) {
+            println!(
+                "{}: {} does nothing any more, and is removed",
+                patched.name,
+                patch.name()
+            );
+        }
+    }
     for patch in saved.patches().iter().filter(|patch| patch.has_conflict()) {
         println!(
             "{}: there are conflicts in {} still",
