@@ -124,8 +124,8 @@ struct Shared {
     /// The head of each.
     requests: Mutex<Vec<String>>,
     authority: Option<Authority>,
-    /// Open connections, to be closed when the server stops.
-    connections: Mutex<Vec<TcpStream>>,
+    /// Open connections by the other side's address, to be closed when the server stops.
+    connections: Mutex<HashMap<SocketAddr, TcpStream>>,
     stopped: AtomicBool,
 }
 
@@ -226,7 +226,7 @@ impl KeyServer {
         // The listener looks up when somebody comes, and then goes away.
         drop(TcpStream::connect(self.address));
         listener.join().unwrap();
-        for connection in self.shared.connections.lock().unwrap().drain(..) {
+        for (_, connection) in self.shared.connections.lock().unwrap().drain() {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -239,9 +239,11 @@ impl Drop for KeyServer {
 }
 
 fn serve(server: &Shared, connection: TcpStream) -> std::io::Result<()> {
-    let open = connection.try_clone()?;
-    server.connections.lock().unwrap().push(open);
+    let (peer, open) = (connection.peer_addr()?, connection.try_clone()?);
+    server.connections.lock().unwrap().insert(peer, open);
     let result = answer(server, &mut &connection, "");
+    // A server that runs for long would have no file descriptor left.
+    server.connections.lock().unwrap().remove(&peer);
     connection.shutdown(Shutdown::Both)?;
     result
 }

@@ -126,7 +126,7 @@ impl Which {
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
                 signers: false,
-                rounds: 20,
+                rounds: 12,
             },
             Which::CarriedLock => &Part {
                 args: &["generate-lockfile"],
@@ -140,7 +140,7 @@ impl Which {
                 bound: Some(1.10),
                 start: Start::Nothing { lockfile: false },
                 signers: false,
-                rounds: 20,
+                rounds: 12,
             },
             Which::Check => &Part {
                 args: &["check", "--locked"],
@@ -160,7 +160,7 @@ impl Which {
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
                 signers: false,
-                rounds: 20,
+                rounds: 12,
             },
             Which::FetchLocked => &Part {
                 args: &["fetch", "--locked"],
@@ -170,7 +170,7 @@ impl Which {
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: true },
                 signers: false,
-                rounds: 20,
+                rounds: 12,
             },
             Which::NoOp => &Part {
                 args: &["check", "--locked"],
@@ -190,7 +190,7 @@ impl Which {
                 bound: Some(1.05),
                 start: Start::Nothing { lockfile: false },
                 signers: false,
-                rounds: 20,
+                rounds: 12,
             },
             Which::NoOpSigners => &Part {
                 args: &["check", "--locked"],

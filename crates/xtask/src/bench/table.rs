@@ -51,8 +51,11 @@ impl Report {
         self.circumstances.push((name, what));
     }
 
-    /// Adds what was measured of a command.
+    /// Adds what was measured of a command, and says it: were a later one to fail, it would be lost.
     pub fn add(&mut self, measured: Measured) {
+        for row in rows(&measured) {
+            eprintln!("{row}");
+        }
         self.measured.push(measured);
     }
 
