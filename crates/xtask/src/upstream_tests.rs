@@ -7,10 +7,12 @@
 //!
 //! A test counts where it passes on stock, on this machine. Some cannot pass: the published crate
 //! lacks their files, or they need a machine set up for them. They are counted apart and told. How
-//! stock did is kept ([`record`]), so that from the second run on only Consign is tested.
+//! stock did is kept ([`record`]), so that from the second run on only Consign is tested; and one such record is
+//! a part of the project.
 //!
 //! A test that counts and fails on Consign is a difference ([`comparison`]). It is run once more with
-//! no other beside it, since some tests do not bear a busy machine. The differences that are meant
+//! no other beside it, since some tests do not bear a busy machine; and on stock cargo as well, where nothing
+//! explains it, since the record may be of another machine. The differences that are meant
 //! are in `tests/upstream/differences.toml` ([`intended`]), each with its reason; any other one, and
 //! one in that file that is none any more, makes the command fail.
 
@@ -38,6 +40,9 @@ use suite::{Outcomes, Pin, Seat, Suite};
 
 /// Where the intended differences are listed.
 const DIFFERENCES: &str = "tests/upstream/differences.toml";
+
+/// How stock cargo did in a run of everything, for those who have the same compiler.
+const STOCK: &str = "tests/upstream/stock.json";
 
 /// The modules with tests of what signing touches: how packages are found, chosen, fetched,
 /// unpacked, packed and published.
@@ -86,6 +91,9 @@ pub struct Options {
     /// The modules that signing touches
     #[arg(long)]
     signing: bool,
+    /// Keep how stock cargo did in tests/upstream/stock.json, for others
+    #[arg(long, conflicts_with_all = ["filter", "signing"])]
+    record: bool,
 }
 
 /// Compares, and reports. Success only where there is no unexplained difference.
@@ -130,7 +138,11 @@ fn compare(options: &Options) -> anyhow::Result<bool> {
         checksum: pin.checksum,
         rustc: rustc()?,
     };
+    let shared = root.join(STOCK);
     let mut record = Record::read(&folder.join("stock.json"), key)?;
+    if !options.record {
+        record = record.or_shared(&shared, &known)?;
+    }
     let untried: Vec<_> = tests
         .iter()
         .copied()
@@ -150,14 +162,18 @@ fn compare(options: &Options) -> anyhow::Result<bool> {
         record.add(try_stock(&suite, part, &log)?)?;
         took(since);
     }
+    if options.record {
+        record.share(&shared, &known)?;
+    }
 
     println!("running {} tests on Consign", tests.len());
     let since = Instant::now();
     let seat = suite.consign(&ours)?;
     let outcomes = seat.run(&tests, &File::create(folder.join("consign.log"))?)?;
     let comparison = Comparison::new(record.outcomes(), &outcomes);
-    let verdict = judge(&seat, &intended, &comparison)?;
+    let mut verdict = judge(&seat, &intended, &comparison)?;
     drop(seat);
+    verdict.ask_stock(&suite)?;
     took(since);
     ensure!(
         record
@@ -214,8 +230,27 @@ struct Verdict<'a> {
     intended: BTreeMap<&'a str, usize>,
     /// They pass when no other test runs beside them.
     flaky: Vec<&'a str>,
+    /// They fail on stock cargo as well, now and here, and did not where that was recorded.
+    not_as_recorded: Vec<&'a str>,
     /// Each with what is to be seen of it.
     unexplained: Vec<(&'a str, String)>,
+}
+
+impl Verdict<'_> {
+    /// Asks stock cargo about each difference that nothing explains.
+    fn ask_stock(&mut self, suite: &Suite) -> anyhow::Result<()> {
+        if self.unexplained.is_empty() {
+            return Ok(());
+        }
+        let seat = suite.stock()?;
+        for (test, output) in std::mem::take(&mut self.unexplained) {
+            match seat.run_alone(test)? {
+                (true, _) => self.unexplained.push((test, output)),
+                (false, _) => self.not_as_recorded.push(test),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Looks at each difference once more.
@@ -275,6 +310,10 @@ fn report(suite: &Suite, comparison: &Comparison<'_>, verdict: &Verdict<'_>, sta
             verdict.flaky.len(),
             "fail on Consign at first, and pass alone",
         ),
+        (
+            verdict.not_as_recorded.len(),
+            "fail on both here, and passed on stock cargo where that was recorded",
+        ),
         (verdict.intended.values().sum(), "are intended differences"),
         (verdict.unexplained.len(), "are unexplained differences"),
     ] {
@@ -290,6 +329,10 @@ fn report(suite: &Suite, comparison: &Comparison<'_>, verdict: &Verdict<'_>, sta
             &comparison.passed_on_ours_only.iter().collect(),
         ),
         ("passes alone only", &verdict.flaky.iter().collect()),
+        (
+            "fails on both here",
+            &verdict.not_as_recorded.iter().collect(),
+        ),
     ] {
         for test in tests {
             println!("{what}: {test}");
