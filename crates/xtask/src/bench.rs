@@ -56,6 +56,9 @@ pub struct Options {
     /// How often each cargo runs, in place of what is usual for the part.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
+    /// All commands, in this project
+    #[arg(long, conflicts_with = "parts")]
+    commands: bool,
     /// A few commands in well-known programs with many dependencies
     #[arg(long)]
     programs: bool,
@@ -77,7 +80,7 @@ impl Options {
     /// What is asked for; everything where nothing is.
     fn sections(&self) -> impl Iterator<Item = Section> {
         let asked = |section| match section {
-            Section::Commands => !self.parts.is_empty(),
+            Section::Commands => self.commands || !self.parts.is_empty(),
             Section::Programs => self.programs,
             Section::Verify => self.verify,
             Section::Growth => self.growth,
