@@ -46,7 +46,7 @@ pub(super) struct CarriedOnes {
     /// What is being done with archives.
     doing: Mutex<Doing>,
     /// Those that the resolver chose.
-    undecided: Mutex<HashSet<PackageId>>,
+    resolved: Mutex<HashSet<PackageId>>,
     /// Those that were looked at and carry nothing.
     unsigned: Mutex<HashSet<PackageId>>,
     /// What is to be said of those that were downloaded and are still to be checked.
@@ -100,12 +100,12 @@ impl CarriedOnes {
     }
 
     /// The resolver chose `id`. `false` where that was known.
-    pub(super) fn note_undecided(&self, id: PackageId) -> bool {
-        lock(&self.undecided).insert(id)
+    pub(super) fn note_resolved(&self, id: PackageId) -> bool {
+        lock(&self.resolved).insert(id)
     }
 
-    pub(super) fn is_undecided(&self, id: PackageId) -> bool {
-        lock(&self.undecided).contains(&id)
+    pub(super) fn is_resolved(&self, id: PackageId) -> bool {
+        lock(&self.resolved).contains(&id)
     }
 
     /// The other versions of the package that the resolver chose and that were looked at: there is nothing.
@@ -113,8 +113,8 @@ impl CarriedOnes {
         let is_other = |other: &&PackageId| {
             (other.name(), other.source_id()) == (id.name(), id.source_id()) && **other != id
         };
-        let undecided = lock(&self.undecided);
-        let beside = undecided.iter().filter(is_other).copied();
+        let resolved = lock(&self.resolved);
+        let beside = resolved.iter().filter(is_other).copied();
         beside.filter(|other| self.is_unsigned(*other)).collect()
     }
 
@@ -500,7 +500,7 @@ pub(super) fn in_folder(folder: &Path) -> Option<Result<Vec<u8>, InvalidCarrier>
 impl super::Signing {
     /// Whether the resolver chose this package, its index entry says nothing, and it was not looked at.
     pub(super) fn may_be_found_out(&self, id: PackageId) -> bool {
-        self.carried.is_undecided(id)
+        self.carried.is_resolved(id)
             && !self.carried.is_unsigned(id)
             && self.chosen(id).is_none_or(|entry| says_nothing(&entry))
     }

@@ -73,7 +73,7 @@ fn everything_chosen_is_accepted(bcx: &BuildContext<'_, '_>) -> CargoResult<()> 
     look_at(gctx, &bcx.packages, &unknown(bcx)?, Doing::Look)?;
     check_chosen(gctx)?;
     for id in bcx.packages.package_ids() {
-        if gctx.signing.carried.is_undecided(id) && gctx.signing.carried.is_unsigned(id) {
+        if gctx.signing.carried.is_resolved(id) && gctx.signing.carried.is_unsigned(id) {
             demand(gctx, id, None)?;
         }
     }

@@ -252,7 +252,7 @@ impl Signing {
             .collect();
         let chosen = lock(&self.chosen);
         let is_chosen =
-            |id: &&PackageId| chosen.contains_key(*id) || self.carried.is_undecided(**id);
+            |id: &&PackageId| chosen.contains_key(*id) || self.carried.is_resolved(**id);
         let is_signed_for = |id: &&PackageId| registry_id(id.source_id()).ok().as_ref() == claim;
         let fits = all.iter().find(is_chosen);
         let fits = fits.or_else(|| all.iter().find(|id| claim.is_some() && is_signed_for(id)));
@@ -334,9 +334,10 @@ impl Signing {
         }
     }
 
-    /// The resolver chose `id`, whose entry says nothing of a signature.
-    pub(super) fn choose_undecided(&self, id: PackageId) {
-        if self.carried.note_undecided(id) {
+    /// The resolver chose `id`, of which nobody has asked yet whether its entry or itself says anything of a
+    /// signature.
+    pub(super) fn note_resolved(&self, id: PackageId) {
+        if self.carried.note_resolved(id) {
             self.all_accepted.store(false, Ordering::Relaxed);
         }
     }

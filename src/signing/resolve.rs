@@ -161,18 +161,27 @@ fn why_not(gctx: &GlobalContext, summary: &Summary) -> Option<WhyNot> {
 /// is read that any rule would let pass.
 fn at_a_glance(gctx: &GlobalContext, rules: &Rules, summary: &Summary) -> Option<Finding> {
     let id = summary.package_id();
-    let expected = rules.expected(gctx.signing.serving(gctx).ok()?, &id.name());
-    let levels = rules.levels();
-    let everything_passes = levels.unsigned == Level::Allow && levels.new_signer != Level::Deny;
-    if expected.package.is_none() && everything_passes {
+    if lets_all_pass(gctx, rules, id).ok()? {
         return None;
     }
+    let expected = rules.expected(gctx.signing.serving(gctx).ok()?, &id.name());
     let claim = summary.signed().map(|entry| entry.claim());
     Finding::at_a_glance(
         &expected,
         id.version(),
         claim.unwrap_or(Ok(&Claim::Unsigned)),
     )
+}
+
+/// Whether `rules` let every version of a package pass, as far as can be seen at a glance.
+fn lets_all_pass(gctx: &GlobalContext, rules: &Rules, id: PackageId) -> CargoResult<bool> {
+    let levels = rules.levels();
+    Ok(levels.unsigned == Level::Allow
+        && levels.new_signer != Level::Deny
+        && rules
+            .expected(gctx.signing.serving(gctx)?, &id.name())
+            .package
+            .is_none())
 }
 
 /// Vendored packages count: their source stands in for a registry.
@@ -192,7 +201,8 @@ pub fn settle<'gctx>(
 ) -> CargoResult<Resolve> {
     for _ in 0..MAX_ROUNDS {
         let resolved = resolve(registry).map_err(|error| gctx.signing.with_advice(error))?;
-        read_claims(&resolved);
+        let judged = judged_at_a_glance(gctx, &resolved)?;
+        read_claims(previous, &resolved, &judged);
         let unknown = unknown(gctx, previous, &resolved)?;
         let none_is_refused = look(gctx, &unknown)?;
         let mut at_a_glance_only = Vec::new();
@@ -207,6 +217,9 @@ pub fn settle<'gctx>(
             {
                 fresh.push((id, entry));
             }
+        }
+        for (id, rules) in judged {
+            let summary = resolved.summary(id);
             // A program to be installed is here as a member of a workspace, without its entry, and
             // was accepted before.
             let accepted_before = may_carry(summary)
@@ -216,7 +229,6 @@ pub fn settle<'gctx>(
                     .is_some_and(|entry| !says_nothing(&entry));
             // What `Cargo.lock` names, and may carry a signature, is looked at when it is compiled.
             let is_known = !may_carry(summary) || gctx.signing.carried.is_unsigned(id);
-            let rules = gctx.signing.rules(gctx, id.source_id())?;
             if is_known
                 && !accepted_before
                 && let Some(finding) = at_a_glance(gctx, &rules, summary)
@@ -242,13 +254,30 @@ pub fn settle<'gctx>(
     Err(report::too_many_passed_over(MAX_ROUNDS))
 }
 
-/// Reads what the entries say of their signatures, on all cores: with hundreds of packages it is most of what
-/// signing adds to a command in which nothing is to be done.
-fn read_claims(resolved: &Resolve) {
-    let entries = resolved
-        .iter()
-        .filter_map(|id| resolved.summary(id).signed());
-    let entries: Vec<_> = entries.collect();
+/// The packages for which it makes a difference what is seen of them at a glance, with their rules.
+fn judged_at_a_glance(
+    gctx: &GlobalContext,
+    resolved: &Resolve,
+) -> CargoResult<Vec<(PackageId, Arc<Rules>)>> {
+    let mut judged = Vec::new();
+    for id in resolved.iter().filter(|id| is_from_registry(*id)) {
+        let rules = gctx.signing.rules(gctx, id.source_id())?;
+        if !lets_all_pass(gctx, &rules, id)? {
+            judged.push((id, rules));
+        }
+    }
+    Ok(judged)
+}
+
+/// Reads what the entries of packages that are judged here say of their signatures, on all cores: with
+/// hundreds of packages it is most of what signing adds to a command in which nothing is to be done.
+fn read_claims(previous: Option<&Resolve>, resolved: &Resolve, judged: &[(PackageId, Arc<Rules>)]) {
+    let is_fresh = |id: &PackageId| !previous.is_some_and(|previous| previous.contains(id));
+    let fresh = resolved.iter().filter(is_fresh);
+    let read = fresh.chain(judged.iter().map(|(id, _)| *id));
+    let entries: Vec<_> = read
+        .filter_map(|id| resolved.summary(id).signed())
+        .collect();
     on_all_cores(&entries, |entry| {
         let _ = entry.claim();
     });
@@ -261,17 +290,18 @@ fn unknown(
     resolved: &Resolve,
 ) -> CargoResult<Vec<PackageId>> {
     let mut unknown = Vec::new();
-    for id in resolved.iter() {
+    for id in resolved.iter().filter(|id| is_from_registry(*id)) {
         let summary = resolved.summary(id);
-        if !may_carry(summary) || gctx.signing.made(summary).is_some() {
+        if gctx.signing.made(summary).is_some() {
             continue;
         }
-        gctx.signing.choose_undecided(id);
-        let is_known = previous.is_some_and(|previous| previous.contains(&id))
-            || gctx
-                .signing
-                .chosen(id)
-                .is_some_and(|entry| !says_nothing(&entry));
+        gctx.signing.note_resolved(id);
+        let is_locked = previous.is_some_and(|previous| previous.contains(&id));
+        if is_locked || !may_carry(summary) {
+            continue;
+        }
+        let entry = gctx.signing.chosen(id);
+        let is_known = entry.is_some_and(|entry| !says_nothing(&entry));
         if !is_known && matters(gctx, id)? {
             unknown.push(id);
         }
