@@ -113,9 +113,9 @@ impl CarriedOnes {
         let is_other = |other: &&PackageId| {
             (other.name(), other.source_id()) == (id.name(), id.source_id()) && **other != id
         };
-        let resolved = lock(&self.resolved);
-        let beside = resolved.iter().filter(is_other).copied();
-        beside.filter(|other| self.is_unsigned(*other)).collect()
+        let (unsigned, resolved) = (lock(&self.unsigned), lock(&self.resolved));
+        let beside = unsigned.iter().filter(is_other).copied();
+        beside.filter(|other| resolved.contains(other)).collect()
     }
 
     /// `id` was looked at, and there is nothing.

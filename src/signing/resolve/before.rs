@@ -4,6 +4,8 @@
 //! lockfile came along, and the versions in it were accepted by somebody. So who signed these is what the
 //! package is known by: another version that somebody else signed, or nobody, is not taken for it.
 
+use std::collections::HashMap;
+
 use consign_policy::{Finding, Lost, New, Wrong};
 use consign_signers::Signer;
 
@@ -46,15 +48,19 @@ pub(super) fn look_beside(
     resolved: &Resolve,
     fresh: &[(PackageId, SharedEntry)],
 ) -> CargoResult<()> {
+    // Most packages are there in one version only.
+    let mut by_name: HashMap<_, Vec<PackageId>> = HashMap::new();
+    for id in resolved.iter() {
+        by_name.entry(id.name()).or_default().push(id);
+    }
     let mut beside = Vec::new();
     for (id, _) in fresh {
-        if is_recorded(gctx, *id)? {
-            continue;
+        let others = by_name.get(&id.name()).into_iter().flatten().copied();
+        let others = others.filter(|other| other.source_id() == id.source_id() && other != id);
+        let mut others = others.peekable();
+        if others.peek().is_some() && !is_recorded(gctx, *id)? {
+            beside.extend(others.filter(|other| may_carry(resolved.summary(*other))));
         }
-        let others = resolved.iter().filter(|other| {
-            (other.name(), other.source_id()) == (id.name(), id.source_id()) && other != id
-        });
-        beside.extend(others.filter(|other| may_carry(resolved.summary(*other))));
     }
     look(gctx, &beside).map(|_| ())
 }
