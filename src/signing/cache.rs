@@ -68,6 +68,9 @@ fn clean_clone(clone: &Path, removed: &mut Vec<PathBuf>) -> CargoResult<()> {
     let Ok(metadata) = clone.symlink_metadata() else {
         return Ok(());
     };
+    if metadata.is_file() && !says_where(clone) {
+        return Ok(());
+    }
     // A link, or a file that says where the clone is.
     if !metadata.is_dir() {
         remove(clone)?;
@@ -105,6 +108,12 @@ fn clean_clone(clone: &Path, removed: &mut Vec<PathBuf>) -> CargoResult<()> {
         removed.push(config);
     }
     Ok(())
+}
+
+/// Whether a file in the place of a clone says where it is, as git reads it. What cannot be read may.
+fn says_where(file: &Path) -> bool {
+    let text = fs::read(file);
+    text.map_or(true, |text| text.trim_ascii_start().starts_with(b"gitdir:"))
 }
 
 /// The lines of a clone's configuration that cargo writes, or git for it.

@@ -8,7 +8,7 @@
 //! - again where the remembered answer is older than `signing.max-key-age` and the resolver is at
 //!   work, which goes to the network anyway: also about what it keeps of `Cargo.lock`. So a key that its
 //!   owner deleted is found out, and a locked build asks nobody. The host is told what it answered then, and need not say it again;
-//! - never of a host that did not answer in this command.
+//! - never of a host that did not answer in this command, but for a connection that broke ([`again`]).
 //!
 //! Where an identity that is known, by these answers or by a signers file, shows a key that is not, its
 //! provider is also asked for the number of the account, which must be the one that is recorded. Before that
@@ -17,6 +17,7 @@
 //! What is known of one identity, and so what to ask next, is in [`known`]; what outlives the
 //! command, in [`memory`] and [`numbers`]. The network is [`net`](super::net)'s.
 
+mod again;
 mod known;
 mod memory;
 pub(super) mod numbers;
@@ -40,11 +41,12 @@ use consign_statement::{PublicKey, SignedFields};
 use url::Url;
 use zeroize::Zeroizing;
 
+use self::again::Broken;
 pub(super) use self::known::Unconfirmed;
 use self::known::{Asked, Known, Place};
 use super::config::Policy;
 use super::context::{lock, unix_now};
-use super::net::{Failure, Network, Transfers};
+use super::net::{Network, Transfers};
 use super::report;
 use crate::{CargoResult, GlobalContext};
 
@@ -308,6 +310,7 @@ impl<'a> Asking<'a> {
     fn ask_over(&mut self, network: &Network) -> CargoResult<()> {
         let mut transfers = Transfers::over(network);
         let mut under_way = HashMap::new();
+        let mut broken = Broken::default();
         let mut number = 0;
         while !self.waiting.is_empty() || transfers.len() > 0 {
             while transfers.len() < AT_A_TIME
@@ -329,18 +332,24 @@ impl<'a> Asking<'a> {
                     number += 1;
                 }
             }
-            for (number, result) in transfers.finish()? {
-                let Some((identity, index)) = under_way.remove(&number) else {
+            for (asked, result) in transfers.finish()? {
+                let Some((identity, index)) = under_way.remove(&asked) else {
                     continue;
                 };
                 match result {
                     Ok(response) => self.hear(identity, index, &response)?,
-                    Err(Failure { no_such_host, why }) => {
-                        let silence = Silence {
-                            no_such_host,
-                            why: NoAnswer::Unreachable(why),
-                        };
+                    Err(failure) => {
                         let host = host(self.place(identity, index)?.question.location());
+                        let (numbers, deadline) = ((asked, number), self.deadline);
+                        let of = host.clone();
+                        if broken.may_ask_again(self.gctx, of, numbers, &failure, deadline)? {
+                            self.waiting.push_back((identity, index));
+                            continue;
+                        }
+                        let silence = Silence {
+                            no_such_host: failure.no_such_host,
+                            why: NoAnswer::Unreachable(failure.why),
+                        };
                         self.state.silent_hosts.insert(host, silence.clone());
                         self.meet(identity, index, silence)?;
                     }

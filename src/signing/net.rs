@@ -142,6 +142,8 @@ impl Network {
 pub(super) struct Failure {
     /// The host does not exist: its name could not be resolved.
     pub(super) no_such_host: bool,
+    /// There was a connection, and it broke.
+    pub(super) broken: Option<curl::Error>,
     /// Why, in a phrase.
     pub(super) why: String,
 }
@@ -157,8 +159,15 @@ impl Failure {
             let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
             why += &format!(" ({})", more.chars().map(printable).collect::<String>());
         }
+        let broke = error.is_recv_error()
+            || error.is_send_error()
+            || error.is_http2_error()
+            || error.is_http2_stream_error()
+            || error.is_ssl_connect_error()
+            || error.is_partial_file();
         Failure {
             no_such_host: error.is_couldnt_resolve_host(),
+            broken: broke.then(|| error.clone()),
             why,
         }
     }

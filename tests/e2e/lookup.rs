@@ -203,7 +203,7 @@ fn reset_time_of_a_host_that_was_asked_too_often_is_told() {
     world.keys.answer("octocat", limited);
     expect![[r#"
         could not find out which keys `github:octocat` publishes: `http://127.0.0.1:[PORT]/octocat.gpg`: it was asked too often: ask again in 90 seconds (HTTP status 429)
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
     "#]].assert_eq(&warning(world.cargo(&world.app(), ["fetch"]).succeeded()));
 }
 
@@ -217,6 +217,34 @@ fn answer_that_is_cut_off_is_none() {
         refusal.contains("it could not be asked: Transferred a partial file"),
         "{refusal}"
     );
+}
+
+/// As often as cargo itself asks a registry again.
+#[test]
+fn host_is_asked_again_where_the_connection_broke() {
+    let world = World::with_foo(["1.0.0"]);
+    let key = world.secret_key().public_armored();
+    let app = world.app();
+    let fetch = || {
+        let run = world.run(&app, ["fetch", "--require-signatures"]);
+        let run = run.env("CARGO_NET_RETRY", "3");
+        run.env("__CARGO_TEST_FIXED_RETRY_SLEEP_MS", "1").run()
+    };
+    let broken = Reply::body(key.clone()).cut_off();
+    world.keys.answer("octocat", broken.clone());
+    fetch().failed();
+    assert_eq!(world.keys.requests().len(), 4);
+
+    let reply = broken.clone().and_then(broken.and_then(Reply::body(key)));
+    world.keys.answer("octocat", reply);
+    let output = fetch().succeeded();
+    for warning in [
+        "warning: spurious network error (3 tries remaining): [18] Transferred a partial file",
+        "warning: spurious network error (2 tries remaining): [18] Transferred a partial file",
+    ] {
+        assert!(output.stderr.contains(warning), "{}", output.stderr);
+    }
+    assert_eq!(world.keys.requests().len(), 7);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Reply {
     body: Vec<u8>,
     delay: Duration,
     then: Then,
+    /// What is answered from the second time on, if that is something else.
+    later: Option<Box<Reply>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,7 @@ impl Reply {
             body: Vec::new(),
             delay: Duration::ZERO,
             then: Then::Close,
+            later: None,
         }
     }
 
@@ -85,6 +88,14 @@ impl Reply {
     pub fn header(mut self, name: &str, value: &str) -> Reply {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same once, and from then on `later`.
+    pub fn and_then(self, later: Reply) -> Reply {
+        Reply {
+            later: Some(Box::new(later)),
+            ..self
+        }
     }
 
     /// The same after some time.
@@ -264,10 +275,17 @@ fn answer(server: &Shared, stream: &mut dyn Stream, host: &str) -> std::io::Resu
         return tunnel(server, stream.into_inner(), &place);
     }
     let reply = {
-        let replies = server.replies.lock().unwrap();
+        let mut replies = server.replies.lock().unwrap();
         let without_query = place.split('?').next().unwrap_or_default();
-        let reply = replies.get(&place).or_else(|| replies.get(without_query));
-        reply.cloned().unwrap_or_else(|| Reply::status(404))
+        let name = match replies.contains_key(&place) {
+            true => &place,
+            false => without_query,
+        };
+        let mut reply = replies.get(name).cloned();
+        if let Some(later) = reply.as_mut().and_then(|reply| reply.later.take()) {
+            replies.insert(name.to_owned(), *later);
+        }
+        reply.unwrap_or_else(|| Reply::status(404))
     };
     let etag = head.lines().find_map(|l| l.strip_prefix("if-none-match: "));
     let reply = reply.unless_known(etag);

@@ -357,6 +357,21 @@ fn setting_in_the_clone_of_an_index_is_removed() {
     assert!(!again.output.stderr.contains("was removed"));
 }
 
+/// The clone is elsewhere, and a file says where.
+#[cfg(unix)]
+#[test]
+fn file_that_leads_to_another_clone_of_an_index_is_removed() {
+    let scene = with_a_clone_of_an_index(|victim, clone| {
+        let elsewhere = victim.home.path().join("registry/elsewhere");
+        fs::rename(clone, &elsewhere).unwrap();
+        write_program(&elsewhere.join("hooks/reference-transaction"), "");
+        fs::write(clone, format!("gitdir: {}\n", elsewhere.display())).unwrap();
+    });
+    let (stock, consign) = scene.run(["update"]);
+    stock.is_hit();
+    consign.repairs(".git` was removed from the cache");
+}
+
 /// A file that the victim's shell reads, say. What the registry writes into an entry ends up in it.
 #[cfg(unix)]
 #[test]
