@@ -15,7 +15,7 @@ fn signed_package_is_accepted_and_its_publisher_named() {
         .normalised();
     expect![[r#"
         Updating `demo` index
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
            Compiling foo v1.0.0 (registry `demo`)

@@ -58,7 +58,7 @@ fn package_carries_its_signature() {
         Updating `demo` index
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
-        Locking 1 package to latest Rust 1.95.0 compatible version
+        Locking 1 package to latest Rust [RUST] compatible version
         Compiling foo v1.0.0 (registry `demo`)
         Compiling app v0.1.0 ([SANDBOX]/app)
         Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
@@ -105,7 +105,7 @@ fn unsigned_entry_is_as_ever_where_nothing_is_required() {
     let output = world.cargo(&app, ["run"]).succeeded().normalised();
     expect![[r#"
         Updating `demo` index
-        Locking 1 package to latest Rust 1.95.0 compatible version
+        Locking 1 package to latest Rust [RUST] compatible version
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
         Compiling foo v1.0.0 (registry `demo`)
@@ -355,7 +355,7 @@ fn carrier_in_a_later_version_of_the_format_is_no_hindrance() {
     let output = world.cargo(&app, ["fetch"]).succeeded().normalised();
     expect![[r#"
         Updating `demo` index
-        Locking 1 package to latest Rust 1.95.0 compatible version
+        Locking 1 package to latest Rust [RUST] compatible version
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`)
     "#]]
@@ -412,7 +412,7 @@ fn carrier_of_another_version_counts_as_none() {
         help: tell its authors: the file came with a copy of another release
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
     "#]].assert_eq(&output.succeeded().normalised().stderr);
     assert_eq!(world.locked(&app, "foo"), "1.0.0");
 }
@@ -430,7 +430,7 @@ fn carrier_for_another_registry_counts_as_none() {
     let run = user.cargo(&consign(), &app).args(["run"]).run();
     expect![[r#"
             Updating `demo` index
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
         warning: `foo v1.0.0 (registry `demo`)` counts as not signed: what it carries is a signature for another registry, for `http://127.0.0.1:[PORT]/index`, not for `http://127.0.0.1:[PORT]/index`
         help: if this is meant to be a mirror of `http://127.0.0.1:[PORT]/index`, configure it as a replacement of that source
@@ -465,7 +465,7 @@ fn older_version_is_taken_where_the_newest_carries_nothing() {
         Downloading crates ...
         Downloading crates ...
         Downloaded foo v1.1.0 (registry `demo`) (published by GitHub user @octocat)
-        Locking 1 package to latest Rust 1.95.0 compatible version
+        Locking 1 package to latest Rust [RUST] compatible version
         Compiling foo v1.1.0 (registry `demo`)
         Compiling app v0.1.0 ([SANDBOX]/app)
         Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s
@@ -530,7 +530,7 @@ fn version_by_a_withdrawn_key_is_passed_over() {
         help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.1.0 --key ed25519:[KEY] --reason WHY`
         Downloading crates ...
         Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
-        Locking 1 package to latest Rust 1.95.0 compatible version
+        Locking 1 package to latest Rust [RUST] compatible version
         Compiling foo v1.0.0 (registry `demo`)
         Compiling app v0.1.0 ([SANDBOX]/app)
         Finished `dev` profile [unoptimized + debuginfo] target(s) in [TIME]s

@@ -98,7 +98,7 @@ fn name_that_somebody_else_has_taken_is_refused_with_both_numbers() {
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: the name belongs to account 583232 now, where account 583231 is recorded (ed25519:[KEY])
         help: somebody else may have the name now: ask the authors of `foo`. If it is theirs, accept it with `cargo signers allow --registry demo foo github:octocat --reason WHY`
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
     "#]].assert_eq(&first);
     assert_eq!(world.locked(&world.app(), "foo"), "1.0.1");
     // Not the second time either: nothing of it was remembered.
@@ -144,7 +144,7 @@ fn account_that_the_forge_does_not_know_gets_no_new_key_accepted() {
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat`, and there is no such account
         help: the account may have been renamed or deleted: choose another version, or ask the authors of `foo` whether this one is theirs. If so, keep it with `cargo signers allow --registry demo foo@1.0.2 --key ed25519:[KEY] --reason WHY`
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
     "#]].assert_eq(&output.stderr);
 }
 
@@ -191,7 +191,7 @@ fn number_that_a_signer_claims_can_only_refuse() {
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that does not count: it claims to be by account 99, where the name belongs to account 583231 (ed25519:[KEY])
         help: choose another version; the name may have been given up, and taken by somebody else
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
     "#]].assert_eq(&output.stderr);
 }
 

@@ -278,7 +278,7 @@ fn rule_for_a_registry_that_nobody_knows_is_said() {
     expect![[r#"
         warning: `signing.registries.nowhere` in `[SANDBOX]/app/.cargo/config.toml` is for a registry that is not configured here
             Updating `demo` index
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`)
     "#]].assert_eq(&output.stderr);

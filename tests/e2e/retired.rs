@@ -128,7 +128,7 @@ fn version_above_those_with_a_key_in_use_is_passed_over() {
             Updating `demo` index
         warning: `foo v1.0.2 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that is no longer in use, and could be new: it is not in `Cargo.lock`, and no version from it on is signed with a key in use (ed25519:[KEY])
         help: choose another version, or ask whoever owns `github:octocat` to publish a newer one with another key
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
           Downloaded foo v1.0.1 (registry `demo`) (published by GitHub user @octocat)
     "#]].assert_eq(&output.stderr);

@@ -29,7 +29,7 @@ fn withdrawn_key_makes_an_older_version_be_taken() {
             Updating `demo` index
         warning: `foo v1.0.1 (registry `demo`)` is passed over: it is signed as `github:octocat` with a key that this account does not publish: ed25519:[KEY]
         help: choose another version, or ask whoever owns `github:octocat` whether they signed this one. If so, they can publish the key, or you keep this version with `cargo signers allow --registry demo foo@1.0.1 --key ed25519:[KEY] --reason WHY`
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
     "#]].assert_eq(&output.stderr);

@@ -154,8 +154,8 @@ impl Output {
     }
 }
 
-/// A text in which ports, keys, fingerprints, digests, times and the sizes of packages are replaced by
-/// `[PORT]`, `[KEY]`, `[FINGERPRINT]`, `[SHA256]`, `[TIME]` and `[SIZE]`.
+/// A text in which ports, keys, fingerprints, digests, times, the sizes of packages and the compiler's version
+/// are replaced by `[PORT]`, `[KEY]`, `[FINGERPRINT]`, `[SHA256]`, `[TIME]`, `[SIZE]` and `[RUST]`.
 pub fn normalised(text: &str) -> String {
     let is_hex = |c: char| c.is_ascii_hexdigit();
     let is_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -164,6 +164,7 @@ pub fn normalised(text: &str) -> String {
     let text = after(&text, "127.0.0.1 port ", |c| c.is_ascii_digit(), "[PORT]");
     let text = after(&text, "ed25519:", is_key, "[KEY]");
     let text = after(&text, "target(s) in ", is_time, "[TIME]");
+    let text = after(&text, "latest Rust ", is_time, "[RUST]");
     // A lockfile in the package may hold a port.
     let text = after(&text, " files, ", |c| c != '\n', "[SIZE]");
     let text = runs(&text, is_hex, 64, "[SHA256]");

@@ -16,7 +16,7 @@ fn new_signer_is_said_where_that_is_asked_for() {
     expect![[r#"
             Updating `demo` index
         warning: `foo v1.0.0 (registry `demo`)` is signed as `github:octocat`, who was not seen to sign this package before
-             Locking 1 package to latest Rust 1.95.0 compatible version
+             Locking 1 package to latest Rust [RUST] compatible version
          Downloading crates ...
           Downloaded foo v1.0.0 (registry `demo`) (published by GitHub user @octocat)
     "#]].assert_eq(&output.stderr);

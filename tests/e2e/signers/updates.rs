@@ -27,7 +27,7 @@ fn update_names_signers_that_are_new() {
             Updating `demo` index
               Signed bar v1.0.1 by GitHub user @octocat (nothing is known of who signed v1.0.0)
               Signed foo v1.0.1 by GitHub user @ann (v1.0.0 was by GitHub user @octocat)
-             Locking 2 packages to latest Rust 1.95.0 compatible versions
+             Locking 2 packages to latest Rust [RUST] compatible versions
             Updating bar v1.0.0 (registry `demo`) -> v1.0.1
             Updating foo v1.0.0 (registry `demo`) -> v1.0.1
     "#]]
