@@ -21,29 +21,26 @@ const COMMIT_DATE: &str = "2026-03-21";
 /// The man pages of our own commands, each in both forms that upstream's have.
 const OUR_PAGES: &str = "docs/man";
 
-/// The macros that upstream exports, and that `src/exported_macros.rs` defines in its stead.
-const EXPORTED_MACROS: [(&str, &[&str]); 2] = [
-    (
-        "src/cargo/util/network/mod.rs",
-        &["try_old_curl", "try_old_curl_http2_pipewait"],
-    ),
-    (
-        "src/cargo/util/context/mod.rs",
-        &[
-            "__shell_print",
-            "drop_println",
-            "drop_eprintln",
-            "drop_print",
-            "drop_eprint",
-        ],
-    ),
+/// Where upstream exports macros.
+const WITH_EXPORTED_MACROS: [&str; 2] = [
+    "src/cargo/util/network/mod.rs",
+    "src/cargo/util/context/mod.rs",
 ];
+
+/// The same macros, defined by us in upstream's stead.
+const EXPORTED_MACROS: &str = "src/exported_macros.rs";
 
 fn main() -> anyhow::Result<()> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     let upstream = out.join("cargo");
-    for input in ["build.rs", "patches/cargo", "Cargo.lock", OUR_PAGES] {
+    for input in [
+        "build.rs",
+        "patches/cargo",
+        "Cargo.lock",
+        OUR_PAGES,
+        EXPORTED_MACROS,
+    ] {
         println!("cargo:rerun-if-changed={input}");
     }
 
@@ -55,13 +52,15 @@ fn main() -> anyhow::Result<()> {
         &upstream,
     )?;
     crate_root::without_inner_docs(&upstream.join("src/cargo/lib.rs"))?;
-    for (file, wanted) in EXPORTED_MACROS {
-        let found = crate_root::without_exported_macros(&upstream.join(file))?;
-        ensure!(
-            found == wanted,
-            "upstream's `{file}` should export the macros {wanted:?} but exports {found:?}"
-        );
+    let mut exported = Vec::new();
+    for file in WITH_EXPORTED_MACROS {
+        exported.extend(crate_root::without_exported_macros(&upstream.join(file))?);
     }
+    let ours = fs::read_to_string(here.join(EXPORTED_MACROS))?;
+    ensure!(
+        crate_root::exported_macros(&ours) == exported,
+        "`{EXPORTED_MACROS}` should have the macros that upstream exports, as they are and in order: {exported:#?}"
+    );
 
     pack_man_pages(&upstream, &here.join(OUR_PAGES), &out.join("man.tgz"))?;
     tell_version(&upstream)?;

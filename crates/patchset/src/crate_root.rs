@@ -25,15 +25,22 @@ pub fn without_inner_docs(path: &Path) -> Result<(), SetError> {
     })
 }
 
-/// Takes the exported macros out of the file at `path` and returns their names, in order.
+/// Takes the exported macros out of the file at `path` and returns them, in order, as [`exported_macros`] does.
 /// Line numbers stay as they are.
 pub fn without_exported_macros(path: &Path) -> Result<Vec<String>, SetError> {
-    let mut names = Vec::new();
-    rewrite(path, |text| cut_exported_macros(text, &mut names))?;
-    Ok(names)
+    let mut macros = Vec::new();
+    rewrite(path, |text| cut_exported_macros(text, &mut macros))?;
+    Ok(macros)
 }
 
-fn cut_exported_macros(text: &str, names: &mut Vec<String>) -> String {
+/// The exported macros in a text, in order, without comments and white space, so that they can be compared.
+pub fn exported_macros(text: &str) -> Vec<String> {
+    let mut macros = Vec::new();
+    cut_exported_macros(text, &mut macros);
+    macros
+}
+
+fn cut_exported_macros(text: &str, macros: &mut Vec<String>) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut lines = text.split_inclusive('\n');
     while let Some(line) = lines.next() {
@@ -49,14 +56,17 @@ fn cut_exported_macros(text: &str, names: &mut Vec<String>) -> String {
             *above = "\n";
         }
         kept.push("\n");
+        let mut cut = String::new();
         for line in lines.by_ref() {
-            let name = line.strip_prefix("macro_rules! ");
-            names.extend(name.map(|name| name.trim_end_matches(['{', ' ', '\n']).to_owned()));
+            if !line.trim_start().starts_with("//") {
+                cut.extend(line.split_whitespace());
+            }
             kept.push("\n");
             if line.trim_end() == "}" {
                 break;
             }
         }
+        macros.push(cut);
     }
     kept.concat()
 }
@@ -80,9 +90,9 @@ mod tests {
     #[test]
     fn exported_macros_go_with_their_documentation() {
         let text = "fn a() {}\n\n/// Says it.\n#[macro_export]\nmacro_rules! say {\n    () => {\n    };\n}\n\nfn b() {}\n";
-        let mut names = Vec::new();
-        let cut = cut_exported_macros(text, &mut names);
-        assert_eq!(names, ["say"]);
+        let mut macros = Vec::new();
+        let cut = cut_exported_macros(text, &mut macros);
+        assert_eq!(macros, ["macro_rules!say{()=>{};}"]);
         assert_eq!(cut, "fn a() {}\n\n\n\n\n\n\n\n\nfn b() {}\n");
     }
 }
