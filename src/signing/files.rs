@@ -31,6 +31,15 @@ impl Files {
     /// Reads the folder, without following a link in it. What it lacks of `left_out` counts as if it
     /// were there.
     pub(super) fn read(root: &Path, left_out: &LeftOut) -> CargoResult<Files> {
+        Files::read_unless(root, left_out, |_| None)
+    }
+
+    /// The same, where the digests of some files are known, by their paths in the folder.
+    pub(super) fn read_unless(
+        root: &Path,
+        left_out: &LeftOut,
+        known: impl Fn(&[u8]) -> Option<Digest> + Sync,
+    ) -> CargoResult<Files> {
         tracing::trace!("hashing the files in `{}`", root.display());
         let mut directories = Vec::new();
         let mut files = Vec::new();
@@ -51,7 +60,10 @@ impl Files {
                 others.push(name);
             }
         }
-        let digests = on_all_cores(&files, |(_, path)| digest(path));
+        let digests = on_all_cores(&files, |(name, path)| match known(name) {
+            Some(known) => Ok(known),
+            None => digest(path),
+        });
 
         let mut found = BTreeMap::new();
         let mut tree = others.is_empty().then(Tree::new);

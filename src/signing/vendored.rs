@@ -83,7 +83,12 @@ pub fn keep_entry(
     if let Some(from) = &entry.folder {
         copy_carrier(from, folder, &mut checksums)?;
     }
-    let files = Files::read(folder, &left_out)?;
+    // What cargo has just unpacked it has also read, for the checksums that it is about to write.
+    let read_by_cargo = |path: &[u8]| {
+        let listed = checksums["files"].get(str::from_utf8(path).ok()?)?;
+        listed.as_str().filter(|_| !is_copy)?.parse().ok()
+    };
+    let files = Files::read_unless(folder, &left_out, read_by_cargo)?;
     if !files.are(&fields.signature.tree, entry.carrier_digest()) {
         if is_copy {
             remove_carrier(folder, &mut checksums)?;
