@@ -3,7 +3,7 @@
 //! They are taken over from the `CARGO_HOME` of whoever runs this, and signed for crates.io as if a
 //! mirror had them from there with their signatures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -37,6 +37,22 @@ pub fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Res
     let wanted: Vec<_> = packages.iter().map(|(n, v)| format!("{n}@{v}")).collect();
     let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
     registry.import(&home, &wanted);
+    Ok(())
+}
+
+/// Has the registry offer all of `packages`, as it did when the lockfile was made that names them: some may have
+/// been yanked since, and without the lockfile nothing would choose these.
+pub fn unyank(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
+    let names: BTreeSet<_> = packages.iter().map(|(name, _)| name).collect();
+    for name in names {
+        let mut index = String::new();
+        for line in registry.index(name).lines() {
+            let mut line: Value = serde_json::from_str(line)?;
+            line["yanked"] = false.into();
+            index += &format!("{line}\n");
+        }
+        registry.write_index(name, &index);
+    }
     Ok(())
 }
 

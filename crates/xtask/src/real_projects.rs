@@ -6,7 +6,9 @@
 //! compared:
 //!
 //! - the lockfile that each makes,
-//! - the graph of units, to the byte (`--unit-graph`, which stock cargo offers under `RUSTC_BOOTSTRAP`),
+//! - the graph of units (`--unit-graph`, which stock cargo offers under `RUSTC_BOOTSTRAP`). It numbers units, and
+//!   those that only differ in what they depend on have other numbers in each run, of stock cargo too: so each is
+//!   compared with what it depends on, and not by its number,
 //! - the units that were compiled, with their features, and how the build ended,
 //! - and that each finds everything fresh in the other one's target folder.
 
@@ -17,6 +19,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
 use consign_patchset::upstream;
+use consign_statement::Digest;
 use consign_testbed::{Home, KeyServer, Output, Registry, Sandbox, consign, stock};
 use serde_json::Value;
 
@@ -117,6 +120,7 @@ impl Project {
         let registry = Registry::start(&sandbox);
         let keys = KeyServer::start();
         mirror::import(&registry, &packages)?;
+        mirror::unyank(&registry, &packages)?;
         let home = sandbox.home("user");
         mirror::configure(&home, &registry, &keys);
         let with = |cargo: PathBuf, flags: &'static [&'static str]| With {
@@ -235,9 +239,14 @@ impl With<'_> {
     }
 
     /// What it would compile, and how.
-    fn graph(&self) -> anyhow::Result<String> {
+    fn graph(&self) -> anyhow::Result<BTreeSet<Digest>> {
         let args = ["build", "--locked", "-Zunstable-options", "--unit-graph"];
-        Ok(self.run(&args).succeeded().stdout)
+        let graph: Value = serde_json::from_str(&self.run(&args).succeeded().stdout)?;
+        let units = graph["units"].as_array().context("a graph without units")?;
+        let mut seen = vec![None; units.len()];
+        (0..units.len())
+            .map(|number| seen_with_all_below(units, number, &mut seen))
+            .collect()
     }
 
     /// Compiles, in a target folder of this name.
@@ -253,6 +262,33 @@ impl With<'_> {
         ];
         Built::read(&self.run(&args).succeeded().stdout)
     }
+}
+
+/// The digest of a unit and of all that it depends on, which are `units` by number. What was `seen` is not
+/// looked at again.
+fn seen_with_all_below(
+    units: &[Value],
+    number: usize,
+    seen: &mut [Option<Digest>],
+) -> anyhow::Result<Digest> {
+    if let Some(digest) = seen[number] {
+        return Ok(digest);
+    }
+    let mut unit = units[number].clone();
+    let mut below = Vec::new();
+    for dependency in unit["dependencies"].as_array_mut().into_iter().flatten() {
+        let index = dependency["index"].take();
+        let index = index.as_u64().context("a dependency without a number")?;
+        let index = usize::try_from(index)?;
+        ensure!(index < units.len(), "no unit has the number {index}");
+        let digest = seen_with_all_below(units, index, seen)?;
+        below.push(format!("{dependency} {digest}"));
+    }
+    below.sort();
+    unit["dependencies"] = below.into();
+    let digest = Digest::of(unit.to_string().as_bytes());
+    seen[number] = Some(digest);
+    Ok(digest)
 }
 
 /// What came of a build.
@@ -307,5 +343,40 @@ impl Built {
             None => Ok(()),
             Some(unit) => bail!("compiled though the other cargo had done so: {unit}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Two units that only differ in what they depend on, which is first or second.
+    fn graph(features: [&str; 2], uses: [usize; 2]) -> anyhow::Result<BTreeSet<Digest>> {
+        let unit = |features: &str, depends_on: &[usize]| {
+            let depends_on = depends_on.iter().map(|index| json!({ "index": index }));
+            json!({ "features": features, "dependencies": depends_on.collect::<Vec<_>>() })
+        };
+        let units = [
+            unit("", &[uses[0]]),
+            unit("", &[uses[1]]),
+            unit(features[0], &[]),
+            unit(features[1], &[]),
+        ];
+        let mut seen = vec![None; units.len()];
+        (0..units.len())
+            .map(|number| seen_with_all_below(&units, number, &mut seen))
+            .collect()
+    }
+
+    #[test]
+    fn units_are_the_same_by_what_they_depend_on_and_not_by_their_numbers() -> anyhow::Result<()> {
+        let one = graph(["std", ""], [2, 3])?;
+        assert_eq!(one.len(), 4);
+        assert_eq!(one, graph(["std", ""], [3, 2])?);
+        assert_eq!(one, graph(["", "std"], [2, 3])?);
+        assert_ne!(one, graph(["std", ""], [2, 2])?);
+        assert_ne!(one, graph(["std", "alloc"], [2, 3])?);
+        Ok(())
     }
 }
