@@ -42,11 +42,11 @@ const PROJECTS: &[Project] = &[
     },
     Project {
         what: "a web server",
-        packages: &[("miniserve", "0.32.0")],
+        packages: &[("dufs", "0.47.0")],
     },
     Project {
         what: "a user of TLS",
-        packages: &[("xh", "0.25.0")],
+        packages: &[("xh", "0.26.3")],
     },
     Project {
         what: "build scripts that compile C",
