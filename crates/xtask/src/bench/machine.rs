@@ -56,12 +56,23 @@ pub fn cargo(program: &Path) -> anyhow::Result<String> {
     Ok(parts.join(", "))
 }
 
-/// The commit that is measured, if nothing was changed since.
+/// The commit that is measured, and `-dirty` where anything was changed since but the documents, to which
+/// the results are written.
 pub fn commit() -> anyhow::Result<String> {
+    let commit = git(&["describe", "--always", "--exclude=*"])?;
+    let changed = git(&["status", "--porcelain", "--", ".", ":(exclude)docs"])?;
+    Ok(match changed.is_empty() {
+        true => commit,
+        false => format!("{commit}-dirty"),
+    })
+}
+
+fn git(args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("git")
-        .args(["describe", "--always", "--dirty", "--exclude=*"])
+        .args(args)
         .current_dir(PROJECT)
         .output()
         .context("git does not run")?;
+    ensure!(output.status.success(), "`git {}` failed", args.join(" "));
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
