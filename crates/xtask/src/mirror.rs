@@ -26,7 +26,7 @@ pub fn configure(home: &Home, registry: &Registry, keys: &KeyServer) {
     home.use_keys(keys);
 }
 
-/// Has the registry take the packages over from the `CARGO_HOME` of whoever runs this.
+/// Has the registry take the packages over from the `CARGO_HOME` of whoever runs this, and offer all of them.
 pub fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
     let home = match std::env::var_os("CARGO_HOME") {
         Some(home) => home.into(),
@@ -37,12 +37,12 @@ pub fn import(registry: &Registry, packages: &[(String, String)]) -> anyhow::Res
     let wanted: Vec<_> = packages.iter().map(|(n, v)| format!("{n}@{v}")).collect();
     let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
     registry.import(&home, &wanted);
-    Ok(())
+    unyank(registry, packages)
 }
 
 /// Has the registry offer all of `packages`, as it did when the lockfile was made that names them: some may have
 /// been yanked since, and without the lockfile nothing would choose these.
-pub fn unyank(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
+fn unyank(registry: &Registry, packages: &[(String, String)]) -> anyhow::Result<()> {
     let names: BTreeSet<_> = packages.iter().map(|(name, _)| name).collect();
     for name in names {
         let mut index = String::new();

@@ -120,7 +120,6 @@ impl Project {
         let registry = Registry::start(&sandbox);
         let keys = KeyServer::start();
         mirror::import(&registry, &packages)?;
-        mirror::unyank(&registry, &packages)?;
         let home = sandbox.home("user");
         mirror::configure(&home, &registry, &keys);
         let with = |cargo: PathBuf, flags: &'static [&'static str]| With {
