@@ -184,6 +184,24 @@ fn nothing_is_left_of_an_uninstalled_toolchain() {
 }
 
 #[test]
+fn consign_is_updated_where_it_is_the_toolchain_in_use() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path();
+    let Some(user) = Rustup::new(folder, &folder.join("cargo")) else {
+        return;
+    };
+    user.does(folder, "xtask", ["install"]);
+    let compiler = user.does(folder, "rustc", ["-Vv"]);
+    user.does(folder, "rustup", ["default", "consign"]);
+    let installed = below(&user.home());
+    user.does(folder, "xtask", ["install"]);
+    assert_eq!(below(&user.home()), installed);
+    assert_eq!(user.does(folder, "rustc", ["-Vv"]), compiler);
+    let ours = user.does(folder, "cargo", ["-Vv"]);
+    assert!(ours.contains("\nconsign: "), "{ours}");
+}
+
+#[test]
 fn toolchain_of_somebody_else_is_not_replaced() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path();

@@ -63,7 +63,7 @@ impl Target {
             return Ok(Target::Prefix(std::path::absolute(prefix)?));
         }
         let rustup_home = printed("rustup", &["show", "home"]).context(
-            "rustup is not there\n\nhelp: name a folder: `cargo xtask install --prefix ~/consign`",
+            "rustup is not there, or does not tell its home\n\nhelp: name a folder: `cargo xtask install --prefix ~/consign`",
         )?;
         let rustup_home = PathBuf::from(rustup_home);
         Ok(Target::Toolchain { rustup_home })
@@ -88,12 +88,13 @@ fn try_install(options: &Options) -> anyhow::Result<String> {
         Some(program) => PathBuf::from(program),
         None => build()?,
     };
-    // As it was before, also where this is not the first time.
-    place::remove(&folder)?;
+    // Asked for first: the toolchain in use may be the one that is removed next.
     let toolchain = match &target {
         Target::Toolchain { .. } => Some(toolchain_in_use()?),
         Target::Prefix(_) => None,
     };
+    // As it was before, also where this is not the first time.
+    place::remove(&folder)?;
     Place::fill(&folder, |place| {
         let program_name = format!("bin/cargo{}", env::consts::EXE_SUFFIX);
         place.copy(&program, &program_name)?;

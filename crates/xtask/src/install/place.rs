@@ -1,96 +1,137 @@
 //! A folder in which things are put, and from which they can be taken again.
 //!
-//! Whatever is put there is new: what is there already is neither replaced nor written to. A list of
-//! it, [`LIST`], lies with it, the folders among it that had to be made. [`remove`] goes by that list
-//! backwards, and leaves a folder in which somebody else has put something meanwhile.
+//! Whatever is put there is new: what is there already is neither replaced nor written to. What is to be put
+//! there is gathered first, and a list of it, [`LIST`], is written before anything else, the folders among
+//! it that have to be made. [`remove`] goes by that list backwards, also where not all of it came to be, and
+//! leaves a folder in which somebody else has put something meanwhile.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
-/// One path a line, relative to the folder, in the order in which they were made. The folder itself
+/// One path a line, relative to the folder, in the order in which they are made. The folder itself
 /// is the empty line.
 const LIST: &str = "share/consign/installed";
 
-/// A folder that is being filled.
+/// A folder that is to be filled.
 pub struct Place {
     root: PathBuf,
-    made: Vec<PathBuf>,
+    /// In the order in which it can be made: a folder stands before what is in it.
+    wanted: Vec<(PathBuf, What)>,
+}
+
+/// What is to be put somewhere.
+enum What {
+    /// A new folder.
+    Folder,
+    /// A copy of this file.
+    Copy(PathBuf),
+    /// A link to this.
+    Link(PathBuf),
+    /// The list of all this.
+    List,
 }
 
 impl Place {
-    /// Has `fill` put things into `root`. Where it fails, they are taken away again.
+    /// Puts into `root` what `gather` asks for. Where that fails, it is taken away again.
     pub fn fill(
         root: &Path,
-        fill: impl FnOnce(&mut Place) -> anyhow::Result<()>,
+        gather: impl FnOnce(&mut Place) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut place = Place {
             root: root.to_owned(),
-            made: Vec::new(),
+            wanted: Vec::new(),
         };
-        let filled = fill(&mut place).and_then(|()| place.write_list());
+        place.want(Path::new(LIST), What::List)?;
+        gather(&mut place)?;
+        let filled = place.make();
         if filled.is_err() {
-            take(&place.root, &place.made)?;
+            remove(root)?;
         }
         filled
     }
 
-    /// Whether there is something at `path`, ours or not.
+    /// Whether there is something at `path`, or will be.
     pub fn has(&self, path: &Path) -> bool {
-        let path = self.root.join(path);
-        path.exists() || path.is_symlink()
+        is_there(&self.root.join(path)) || self.wanted.iter().any(|(wanted, _)| wanted == path)
     }
 
-    /// Puts a copy of `file` at `path`.
+    /// A copy of `file` is to be at `path`.
     pub fn copy(&mut self, file: &Path, path: impl AsRef<Path>) -> anyhow::Result<()> {
-        let new = self.make_room(path.as_ref())?;
-        let reading = || format!("failed to read `{}`", file.display());
-        let mut from = File::open(file).with_context(reading)?;
-        let mut to = File::create_new(&new).with_context(|| not_made(&new))?;
-        self.made.push(path.as_ref().to_owned());
-        io::copy(&mut from, &mut to).with_context(|| not_made(&new))?;
-        to.set_permissions(from.metadata()?.permissions())?;
-        Ok(())
+        self.want(path.as_ref(), What::Copy(file.to_owned()))
     }
 
-    /// Puts a link to `target` at `path`.
+    /// A link to `target` is to be at `path`.
     pub fn link(&mut self, target: &Path, path: &Path) -> anyhow::Result<()> {
-        let new = self.make_room(path)?;
-        symlink(target, &new).with_context(|| not_made(&new))?;
-        self.made.push(path.to_owned());
+        self.want(path, What::Link(target.to_owned()))
+    }
+
+    fn want(&mut self, path: &Path, what: What) -> anyhow::Result<()> {
+        let there = self.root.join(path);
+        ensure!(
+            !self.has(path),
+            "there is `{}` already, and it is none of ours",
+            there.display()
+        );
+        self.want_folders(path);
+        self.wanted.push((path.to_owned(), what));
         Ok(())
     }
 
-    /// Makes the folders above `path`, and says where that is.
-    fn make_room(&mut self, path: &Path) -> anyhow::Result<PathBuf> {
+    /// The folders above `path`, as far as there are none yet.
+    fn want_folders(&mut self, path: &Path) {
         let above: Vec<_> = path.ancestors().skip(1).collect();
         for &folder in above.iter().rev() {
-            let new = self.root.join(folder);
-            if folder.as_os_str().is_empty() {
-                // Those above the root are made too, and stay.
-                fs::create_dir_all(new.parent().unwrap_or(&new))?;
-            }
-            match fs::create_dir(&new) {
-                Ok(()) => self.made.push(folder.to_owned()),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error).with_context(|| not_made(&new)),
+            if !self.has(folder) {
+                self.wanted.push((folder.to_owned(), What::Folder));
             }
         }
-        Ok(self.root.join(path))
     }
 
-    fn write_list(&mut self) -> anyhow::Result<()> {
-        let list = self.make_room(Path::new(LIST))?;
+    fn make(&self) -> anyhow::Result<()> {
         let mut text = String::new();
-        for path in &self.made {
+        for (path, _) in &self.wanted {
             let path = path.to_str().context("a path is not UTF-8")?;
             text += &format!("{path}\n");
         }
-        self.made.push(LIST.into());
-        fs::write(&list, text).with_context(|| not_made(&list))
+        let list = self.root.join(LIST);
+        // Those above the root are made too, and stay.
+        if let Some(folder) = list.parent() {
+            fs::create_dir_all(folder).with_context(|| not_made(folder))?;
+        }
+        fs::write(&list, text).with_context(|| not_made(&list))?;
+        for (path, what) in &self.wanted {
+            let new = self.root.join(path);
+            what.make(&new).with_context(|| not_made(&new))?;
+        }
+        Ok(())
     }
+}
+
+impl What {
+    fn make(&self, new: &Path) -> anyhow::Result<()> {
+        match self {
+            // The list comes before all that is in it, and so do its folders.
+            What::List => {}
+            What::Folder if new.is_dir() => {}
+            What::Folder => fs::create_dir(new)?,
+            What::Link(target) => symlink(target, new)?,
+            What::Copy(file) => {
+                let reading = || format!("failed to read `{}`", file.display());
+                let mut from = File::open(file).with_context(reading)?;
+                let mut to = File::create_new(new)?;
+                io::copy(&mut from, &mut to)?;
+                to.set_permissions(from.metadata()?.permissions())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.exists() || path.is_symlink()
 }
 
 /// Takes away what was put into `root`. `false` where that is nothing.
@@ -101,17 +142,10 @@ pub fn remove(root: &Path) -> anyhow::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => bail!("failed to read `{}`: {error}", list.display()),
     };
-    let mut made: Vec<PathBuf> = text.lines().map(PathBuf::from).collect();
-    made.push(LIST.into());
-    take(root, &made)?;
-    Ok(true)
-}
-
-fn take(root: &Path, made: &[PathBuf]) -> anyhow::Result<()> {
-    for path in made.iter().rev() {
-        let path = match path.as_os_str().is_empty() {
-            true => root.to_owned(),
-            false => root.join(path),
+    for path in text.lines().rev() {
+        let path = match path {
+            "" => root.to_owned(),
+            path => root.join(path),
         };
         let is_folder = path.is_dir() && !path.is_symlink();
         let removed = match is_folder {
@@ -129,7 +163,7 @@ fn take(root: &Path, made: &[PathBuf]) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn not_made(path: &Path) -> String {
@@ -215,8 +249,31 @@ mod tests {
             place.copy(&source, "bin/cargo")
         });
         assert!(filled.is_err());
+        let filled = Place::fill(&root, |place| {
+            place.copy(&source, "share/man/page")?;
+            place.copy(&folder.path().join("not there"), "bin/other")
+        });
+        assert!(filled.is_err());
         assert_eq!(below(&root), ["bin", "bin/cargo"]);
         assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_interrupted_can_be_taken_away() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let source = folder.path().join("source");
+        fs::write(&source, "ours")?;
+        Place::fill(&root, |place| {
+            place.copy(&source, "bin/cargo")?;
+            place.link(&source, Path::new("lib/all"))
+        })?;
+        // As if the end had come before this was made.
+        fs::remove_file(root.join("lib/all"))?;
+        fs::remove_dir(root.join("lib"))?;
+        assert!(remove(&root)?);
+        assert!(!root.exists());
         Ok(())
     }
 
