@@ -46,6 +46,17 @@ impl Queue {
         }
     }
 
+    /// Runs git in the source that was laid out.
+    fn git(&self, args: &[&str]) {
+        let status = Command::new("git")
+            .args(["-c", "user.name=ann", "-c", "user.email=ann@example.com"])
+            .args(args)
+            .current_dir(self.sandbox.path().join("tree/cargo"))
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
     /// A file that one of the patches changes.
     fn source(&self) -> PathBuf {
         let file = "tree/cargo/src/cargo/util/context/mod.rs";
@@ -128,4 +139,82 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
         "{saved}"
     );
     assert_eq!(queue.patches(), before);
+}
+
+#[test]
+fn what_was_committed_and_not_saved_is_not_thrown_away() {
+    let queue = Queue::new();
+    queue.edit(&[]).unwrap();
+    let source = fs::read_to_string(queue.source()).unwrap();
+    let changed = source.replace("What is known of signers.", "Who signed what.");
+    fs::write(queue.source(), &changed).unwrap();
+    queue.git(&["commit", "--quiet", "--all", "--message=mine"]);
+    let refused = queue.edit(&[]).unwrap_err();
+    assert!(refused.contains("has changes"), "{refused}");
+    assert_eq!(fs::read_to_string(queue.source()).unwrap(), changed);
+    queue.edit(&["--discard"]).unwrap();
+    assert_eq!(fs::read_to_string(queue.source()).unwrap(), source);
+}
+
+#[test]
+fn folder_of_somebody_else_is_not_laid_over() {
+    let queue = Queue::new();
+    let theirs = queue.sandbox.path().join("tree/cargo");
+    fs::create_dir_all(&theirs).unwrap();
+    fs::write(theirs.join("file"), "precious").unwrap();
+    let refused = |args: &[&str]| {
+        let refused = queue.edit(args).unwrap_err();
+        assert!(refused.contains("was not laid out by"), "{refused}");
+        assert_eq!(fs::read_to_string(theirs.join("file")).unwrap(), "precious");
+    };
+    refused(&[]);
+    queue.git(&["init", "--quiet"]);
+    queue.git(&["add", "."]);
+    queue.git(&["commit", "--quiet", "--message=theirs"]);
+    refused(&[]);
+    refused(&["--discard"]);
+}
+
+#[test]
+fn patches_that_changed_meanwhile_are_not_undone() {
+    let queue = Queue::new();
+    queue.edit(&[]).unwrap();
+    let patch = queue
+        .sandbox
+        .path()
+        .join("patches/cargo/cache-is-cleaned.patch");
+    let changed = fs::read_to_string(&patch)
+        .unwrap()
+        .replace("For: ", "For: all. ");
+    fs::write(&patch, &changed).unwrap();
+    let refused = queue.edit(&["--save"]).unwrap_err();
+    assert!(refused.contains("saving would undo that"), "{refused}");
+    assert_eq!(fs::read_to_string(&patch).unwrap(), changed);
+}
+
+#[test]
+fn new_patch_has_a_name_and_says_something() {
+    let queue = Queue::new();
+    let before = queue.patches();
+    queue.edit(&[]).unwrap();
+    let source = fs::read_to_string(queue.source()).unwrap();
+    fs::write(queue.source(), format!("{source}\n// The end.\n")).unwrap();
+    let save = |name: &str, text: &str| {
+        let args = [
+            "--save",
+            &format!("--new={name}"),
+            &format!("--for={text}"),
+            "--why-not-less=It is one line.",
+            "--fails-without=nothing_does",
+        ];
+        queue.edit(&args).unwrap_err()
+    };
+    for name in ["../../evil", "a b", "a/b", "", ".patch"] {
+        let refused = save(name, "Readers know where it ends.");
+        assert!(refused.contains("is no name of a patch"), "{refused}");
+    }
+    let refused = save("the-end", "");
+    assert!(refused.contains("the header has no `For:`"), "{refused}");
+    assert_eq!(queue.patches(), before);
+    assert!(!queue.sandbox.path().join("evil.patch").exists());
 }

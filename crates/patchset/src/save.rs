@@ -20,6 +20,25 @@ pub struct NewPatch {
     pub about: About,
 }
 
+impl NewPatch {
+    /// The patch that does this, if it can be read again.
+    fn made_of(self, files: BTreeMap<String, FilePatch>) -> Result<Patch, SetError> {
+        let is_word = |word: &str| {
+            let mut bytes = word.bytes();
+            !word.is_empty() && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let stem = self.name.strip_suffix(".patch");
+        if !stem.is_some_and(|stem| stem.split('-').all(is_word)) {
+            return Err(SetError::BadName { patch: self.name });
+        }
+        let patch = Patch::new(&self.name, self.about, files);
+        Patch::parse(&self.name, &patch.to_string()).map_err(|source| SetError::Patch {
+            patch: self.name,
+            source,
+        })
+    }
+}
+
 /// Where a change goes that is next to the lines of no patch.
 #[derive(Debug, Clone)]
 pub enum Unowned {
@@ -103,7 +122,7 @@ impl PatchSet {
             if made.is_empty() {
                 return Err(SetError::NothingNew { patch: new.name });
             }
-            patches.push(Patch::new(&new.name, new.about, made));
+            patches.push(new.made_of(made)?);
         }
         PatchSet::new(patches)
     }

@@ -104,6 +104,12 @@ pub enum SetError {
         /// The file, relative to the crate's root.
         file: String,
     },
+    /// A new patch cannot be called so: its name is that of a file, in words of small letters and digits.
+    #[error("`{patch}` is no name of a patch, such as `index-keeps-signature.patch`")]
+    BadName {
+        /// The name.
+        patch: String,
+    },
     /// What was changed should go to a patch that is not there.
     #[error("there is no patch `{patch}`")]
     NoSuchPatch {

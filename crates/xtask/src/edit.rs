@@ -78,18 +78,24 @@ impl Options {
     }
 }
 
-/// The patches that were laid. By these the changes are told apart, whatever becomes of the others
-/// meanwhile.
+/// The patches that were laid. By these the changes are told apart.
 fn laid(tree: &Path) -> PathBuf {
     tree.join(".git/patches")
 }
 
+/// What patches were made of, or were laid to give.
+const SAVED: &str = "refs/consign/saved";
+
 fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
     let tree = options.tree(patched)?;
-    if tree.exists() && !options.discard {
-        let is_changed = !git(&tree, &["status", "--porcelain"])?.is_empty();
+    if tree.exists() {
         ensure!(
-            !is_changed,
+            laid(&tree).is_dir(),
+            "`{}` was not laid out by `cargo xtask edit`, and stays as it is",
+            tree.display()
+        );
+        ensure!(
+            options.discard || !is_changed(&tree)?,
             "`{}` has changes\n\nhelp: `cargo xtask edit --save` makes patches of them, and \
              `--discard` throws them away",
             tree.display()
@@ -97,8 +103,11 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
     }
     let version = patched.version()?;
     let set = PatchSet::read(&options.patches(patched))?;
-    upstream::copy(&patched.published()?, &tree)?;
+    let published = patched.published()?;
+    upstream::copy(&published, &tree)?;
     git(&tree, &["init", "--quiet"])?;
+    // By this the folder is known to be ours, whatever ends what follows.
+    fs::create_dir(laid(&tree))?;
     commit(
         &tree,
         &format!("{} {version}, as it was published", patched.name),
@@ -109,8 +118,8 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
         message += &format!("\n{}: {}", patch.name(), patch.about().purpose);
     }
     commit(&tree, &message)?;
-    fs::create_dir(laid(&tree))?;
     set.write(&laid(&tree))?;
+    git(&tree, &["update-ref", SAVED, "HEAD"])?;
     println!("{} {version} is in `{}`", patched.name, tree.display());
     Ok(())
 }
@@ -121,6 +130,13 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
         bail!("nothing was laid out\n\nhelp: `cargo xtask edit` does that");
     }
     let before = PatchSet::read(&laid(&tree))?;
+    ensure!(
+        texts(&before) == texts(&PatchSet::read(&options.patches(patched))?),
+        "`{}` is not as it was when `{}` was laid out, and saving would undo that\n\nhelp: lay out what is \
+         there with `--tree DIR`, and make the change in it",
+        options.patches(patched).display(),
+        tree.display()
+    );
     let published = patched.published()?;
     // It is for one of the crates: the one that has something to show for it.
     let saved = match (
@@ -139,6 +155,7 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
     saved.write(&options.patches(patched))?;
     saved.write(&laid(&tree))?;
     commit(&tree, "Saved")?;
+    git(&tree, &["update-ref", SAVED, "HEAD"])?;
     let figures = saved.figures();
     println!(
         "{}: {} patches, {} lines added, {} removed, in {} files",
@@ -166,6 +183,21 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether there is anything in a work tree of which no patches were made, committed or not.
+fn is_changed(tree: &Path) -> anyhow::Result<bool> {
+    let uncommitted = git(tree, &["status", "--porcelain"])?;
+    let committed = git(tree, &["diff", "--name-only", SAVED, "HEAD"])?;
+    Ok(!uncommitted.is_empty() || !committed.is_empty())
+}
+
+/// The patches as they are written.
+fn texts(set: &PatchSet) -> Vec<(&str, String)> {
+    let patches = set.patches().iter();
+    patches
+        .map(|patch| (patch.name(), patch.to_string()))
+        .collect()
 }
 
 /// Where a change goes that is next to no patch, if somebody said so.

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use semver::Version;
 use serde_json::Value;
 use toml_edit::DocumentMut;
@@ -22,14 +22,33 @@ use toml_edit::DocumentMut;
 use crate::queue::{PATCHED, Patched, fetch, read};
 use crate::surroundings::{PROJECT, cargo, ended};
 
+/// What to do about conflicts.
+const RESOLVE: &str = "help: put them right with `cargo xtask edit` and `cargo xtask edit --save`";
+
 /// To which release.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// A release of the crate `cargo`, such as 0.97.1
-    version: String,
+    #[arg(value_parser = release)]
+    version: Version,
     /// The date of the release's commit, which cargo tells and the crate does not
     #[arg(long, value_name = "YYYY-MM-DD")]
-    commit_date: String,
+    commit_date: jiff::civil::Date,
+}
+
+/// A release of the crate by its number, which is not the one that the program tells.
+fn release(text: &str) -> Result<Version, String> {
+    let version: Version = text.parse().map_err(|error| format!("{error}"))?;
+    match version.major {
+        0 if version.pre.is_empty() && version.build.is_empty() => Ok(version),
+        0 => Err("only what was released is taken in".to_owned()),
+        _ => {
+            let (minor, patch) = (version.minor + 1, version.patch);
+            Err(format!(
+                "cargo {version} is the crate `cargo` 0.{minor}.{patch}"
+            ))
+        }
+    }
 }
 
 /// Carries everything, and says what is left to do. Success only if that is nothing.
@@ -50,7 +69,8 @@ struct Step {
 
 /// Gives the number of conflicts.
 fn upgrade(options: &Options) -> anyhow::Result<usize> {
-    let steps = steps(&options.version)?;
+    ensure_ready(&options.version)?;
+    let steps = steps(&options.version.to_string())?;
     let ours_before = locked(Path::new(PROJECT))?;
     let mut conflicts = 0;
     for step in &steps {
@@ -82,13 +102,44 @@ fn upgrade(options: &Options) -> anyhow::Result<usize> {
             &format!("\"{}\"", to.1),
         )?;
     }
-    name_release(&steps[0].to, &options.commit_date)?;
+    name_release(&steps[0].to, &options.commit_date.to_string())?;
     lock(&steps[0].to.0, &ours_before)?;
     println!("{conflicts} conflicts");
     if conflicts > 0 {
-        println!("help: put them right with `cargo xtask edit` and `cargo xtask edit --save`");
+        println!("{RESOLVE}");
     }
     Ok(conflicts)
+}
+
+/// Fails where something would be lost, or would not be told: what is not committed, and conflicts that are left
+/// from before.
+fn ensure_ready(version: &Version) -> anyhow::Result<()> {
+    for patched in PATCHED {
+        let set = patched.set()?;
+        let conflict = set.patches().iter().find(|patch| patch.has_conflict());
+        if let Some(patch) = conflict {
+            bail!(
+                "there are conflicts in `{}` still\n\n{RESOLVE}",
+                patch.name()
+            );
+        }
+    }
+    let now: Version = PATCHED[0].version()?.parse()?;
+    ensure!(
+        *version > now,
+        "the patches are for cargo {now}, and {version} is not newer"
+    );
+    let status = Command::new("git")
+        .args(["status", "--porcelain", "--untracked-files=no"])
+        .current_dir(PROJECT)
+        .output()
+        .context("git does not run")?;
+    ensure!(
+        status.status.success() && status.stdout.is_empty(),
+        "there is something that is not committed\n\nhelp: commit it, or take it back as `git restore .` does, \
+         so that what the upgrade changes stands by itself"
+    );
+    Ok(())
 }
 
 /// What a lockfile names: packages and their versions.
@@ -108,6 +159,7 @@ fn locked(folder: &Path) -> anyhow::Result<Locked> {
 /// Makes the lockfile follow: what is new in it becomes what upstream has locked, where that fits, and
 /// the rest stays. Nothing is built.
 fn lock(upstream: &Path, before: &Locked) -> anyhow::Result<()> {
+    println!("locking, which takes some minutes");
     let run = |args: &[&str]| {
         Command::new(cargo())
             .args(args)
@@ -200,7 +252,7 @@ fn name_release((folder, version): &(PathBuf, String), date: &str) -> anyhow::Re
     let (Some(Ok(0)), Some(Ok(minor)), Some(Ok(patch))) =
         (parts.next(), parts.next(), parts.next())
     else {
-        anyhow::bail!("`{version}` is no release of cargo");
+        bail!("`{version}` is no release of cargo");
     };
     let release = format!("1.{}.{patch}", minor.saturating_sub(1));
     let path = Path::new(PROJECT).join("build.rs");
@@ -231,4 +283,23 @@ fn replace(path: &Path, old: &str, new: &str) -> anyhow::Result<()> {
     ensure!(count == 1, "`{}` has {count} times `{old}`", path.display());
     fs::write(path, text.replace(old, new))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn release_is_told_by_the_number_of_the_crate() {
+        let refused = |text: &str| release(text).unwrap_err();
+        assert_eq!(release("0.97.1"), Ok(Version::new(0, 97, 1)));
+        assert_eq!(
+            refused("1.96.1"),
+            "cargo 1.96.1 is the crate `cargo` 0.97.1"
+        );
+        assert_eq!(refused("0.97.1+x"), "only what was released is taken in");
+        assert_eq!(refused("0.98.0-rc.1"), "only what was released is taken in");
+        assert!(refused("garbage").contains("unexpected character"));
+        assert!(release("").is_err());
+    }
 }
