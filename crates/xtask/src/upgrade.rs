@@ -291,14 +291,15 @@ mod tests {
 
     #[test]
     fn release_is_told_by_the_number_of_the_crate() {
-        let refused = |text: &str| release(text).unwrap_err();
+        let refused = |text: &str| release(text).err().unwrap_or_default();
         assert_eq!(release("0.97.1"), Ok(Version::new(0, 97, 1)));
         assert_eq!(
             refused("1.96.1"),
             "cargo 1.96.1 is the crate `cargo` 0.97.1"
         );
-        assert_eq!(refused("0.97.1+x"), "only what was released is taken in");
-        assert_eq!(refused("0.98.0-rc.1"), "only what was released is taken in");
+        for pre in ["0.97.1+x", "0.98.0-rc.1"] {
+            assert_eq!(refused(pre), "only what was released is taken in");
+        }
         assert!(refused("garbage").contains("unexpected character"));
         assert!(release("").is_err());
     }
