@@ -98,9 +98,11 @@ pub fn fetch(crates: &[(&str, &str)]) -> anyhow::Result<Vec<PathBuf>> {
         .arg(&path)
         .output()?;
     let stderr = String::from_utf8_lossy(&fetched.stderr);
+    let named: Vec<_> = crates.iter().map(|(n, v)| format!("`{n}` {v}")).collect();
     ensure!(
         fetched.status.success(),
-        "cargo does not find {crates:?}: {stderr}"
+        "failed to download {}: {stderr}",
+        named.join(" and ")
     );
     // `cargo metadata` tells nothing of a package without a library. All that is from crates.io lies side
     // by side.
