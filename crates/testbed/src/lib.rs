@@ -37,7 +37,7 @@ pub use forge::{ACCOUNT, CHALLENGE, ForgeServer, Software};
 pub use home::Home;
 pub use keys::{KeyServer, Reply};
 pub use package::PackageBuilder;
-pub use program::{consign, registry_program, stock, xtask};
+pub use program::{consign, registry_program, run_stock, stock, xtask};
 pub use registry::{IMPORTER, Registry};
 pub use run::{Output, Run, normalised};
 pub use sandbox::Sandbox;

@@ -74,6 +74,16 @@ pub fn xtask() -> PathBuf {
     XTASK.get_or_init(find).clone()
 }
 
+/// A run of [`stock`], with the `rustc` that belongs to it. A proxy in its place would go by the files of each
+/// package that is compiled, some of which name a toolchain.
+pub fn run_stock() -> Command {
+    let mut command = Command::new(stock());
+    if let Some(rustc) = rustc() {
+        command.env("RUSTC", rustc);
+    }
+    command
+}
+
 /// The `rustc` that belongs to [`stock`], so that no proxy has to guess the toolchain.
 pub(crate) fn rustc() -> Option<PathBuf> {
     let rustc = stock().with_file_name(executable("rustc"));
@@ -102,7 +112,7 @@ fn build(what: &[&str]) {
         None | Some("debug") => "dev",
         Some(profile) => profile,
     };
-    let status = Command::new(stock())
+    let status = run_stock()
         .args(["build", "--quiet", "--profile", profile, "--target-dir"])
         .arg(folder.parent().unwrap())
         .args(what)

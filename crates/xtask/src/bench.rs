@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
-use consign_testbed::stock;
+use consign_testbed::{run_stock, stock};
 
 use crate::demo::look;
 use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
@@ -135,7 +135,7 @@ fn optimised(fork: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 
 /// A run of stock cargo on this project, with the release profile.
 fn release(command: &str) -> Command {
-    let mut cargo = Command::new(stock());
+    let mut cargo = run_stock();
     cargo
         .args([command, "--quiet", "--release"])
         .current_dir(PROJECT);

@@ -4,12 +4,11 @@ use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use consign_patchset::upstream;
-use consign_testbed::{Registry, Sandbox, stock};
+use consign_testbed::{Registry, Sandbox, run_stock};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -111,7 +110,7 @@ impl BuildTime {
             let target = sandbox.path().join("target");
             eprintln!("building `{}`", source.display());
             let since = Instant::now();
-            let built = Command::new(stock())
+            let built = run_stock()
                 .args([
                     "build",
                     "--quiet",
