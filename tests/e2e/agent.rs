@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use consign_testbed::{Home, Output, Software, consign};
+use consign_testbed::{Home, Output, Software, consign, skipped};
 use expect_test::expect;
 
 use crate::account::AtForge;
@@ -28,7 +28,7 @@ impl Agent {
             .stdout(Stdio::null())
             .spawn();
         let Ok(child) = started else {
-            eprintln!("skipped: there is no ssh-agent");
+            skipped("there is no ssh-agent");
             return None;
         };
         let run = |program: &str, args: &[&str]| {

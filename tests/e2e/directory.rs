@@ -9,7 +9,7 @@ use std::process::Command;
 
 use consign_identity::Identity;
 use consign_identity::openpgp::SecretKey;
-use consign_testbed::{Authority, KeyServer, Output, Reply, Run, consign};
+use consign_testbed::{Authority, KeyServer, Output, Reply, Run, consign, skipped};
 use expect_test::expect;
 
 use crate::World;
@@ -225,7 +225,7 @@ fn key_of_our_own_making_counts_in_a_directory() {
     let mut dearmor = Command::new("gpg");
     dearmor.arg("--dearmor").stdin(File::open(&gnupg).unwrap());
     let Ok(output) = dearmor.output() else {
-        eprintln!("skipped: there is no gpg");
+        skipped("there is no gpg");
         return;
     };
     let binary = output.stdout;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use consign_testbed::skipped;
+
 use crate::World;
 
 /// A keyring with one Ed25519 key without a passphrase.
@@ -24,7 +26,7 @@ impl GnuPg {
             address: address.to_owned(),
         };
         if Command::new("gpg").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no gpg");
+            skipped("there is no gpg");
             return None;
         }
         gnupg.gpg(&["--quick-generate-key", address, "ed25519", "sign", "never"]);
@@ -47,7 +49,7 @@ impl GnuPg {
         let tool = ["/usr/lib/gnupg", "/usr/libexec", "/usr/bin"];
         let tool = tool.map(|folder| Path::new(folder).join("gpg-wks-client"));
         let Some(tool) = tool.iter().find(|tool| tool.is_file()) else {
-            eprintln!("skipped: there is no gpg-wks-client");
+            skipped("there is no gpg-wks-client");
             return None;
         };
         let file = self.home.join("key.pgp");

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use consign_testbed::Home;
+use consign_testbed::{Home, skipped};
 use expect_test::expect;
 
 use crate::World;
@@ -23,7 +23,7 @@ impl Gnupg {
         fs::create_dir(&home).unwrap();
         set_mode(&home, 0o700);
         if Command::new("gpg").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no gpg");
+            skipped("there is no gpg");
             return None;
         }
         Some(Gnupg { home })

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use consign_statement::{Claim, Digest, carrier};
 use consign_testbed::{
-    Home, KeyServer, Output, Sandbox, consign, crate_with_changed_file, crate_without_file, stock,
+    Home, KeyServer, Output, Sandbox, consign, crate_with_changed_file, crate_without_file,
+    skipped, stock,
 };
 use serde_json::{Value, json};
 
@@ -180,7 +181,7 @@ impl Other {
     /// Starts it, with `foo` 1.0.0 in it that octocat published; `None` where it is not installed.
     fn with_foo(kind: &'static Kind) -> Option<Other> {
         let Some(program) = program(kind.program) else {
-            eprintln!("not run: `{}` is not installed", kind.program);
+            skipped(&format!("`{}` is not installed", kind.program));
             return None;
         };
         let sandbox = Sandbox::new();

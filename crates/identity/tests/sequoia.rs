@@ -32,10 +32,7 @@ impl Sq {
             Err(error) => error.to_string(),
         };
         if !version.starts_with("sq 0.2") {
-            eprintln!(
-                "SKIPPED: nothing was tried with the real sq: {}",
-                version.trim()
-            );
+            skipped(&format!("`sq` 0.2 is needed, and: {}", version.trim()));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -100,10 +97,17 @@ impl Sq {
     }
 }
 
+/// Past the test runner, which shows nothing of what a test prints that passes.
+fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+}
+
 fn script_is_here() -> bool {
     let found = Command::new("script").arg("--version").output().is_ok();
     if !found {
-        eprintln!("SKIPPED: no `script` (util-linux) to give sq a terminal");
+        skipped("there is no `script` of util-linux to give sq a terminal");
     }
     found
 }

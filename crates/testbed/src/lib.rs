@@ -29,6 +29,7 @@ pub mod program;
 mod registry;
 mod run;
 mod sandbox;
+mod skip;
 mod terminal;
 
 pub use archive::{crate_with_changed_file, crate_with_first_file, crate_without_file};
@@ -41,6 +42,7 @@ pub use program::{consign, registry_program, run_stock, stock, xtask};
 pub use registry::{IMPORTER, Registry};
 pub use run::{Output, Run, normalised};
 pub use sandbox::Sandbox;
+pub use skip::skipped;
 pub use terminal::{Type, has_terminal};
 
 /// The name that [`Home::use_registry`] gives to a registry, and [`PackageBuilder`] uses.

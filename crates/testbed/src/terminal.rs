@@ -7,8 +7,8 @@ use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::Output;
 use crate::run::Run;
+use crate::{Output, skipped};
 
 /// What is typed.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub fn has_terminal() -> bool {
     let version = Command::new("script").arg("--version").output();
     let found = version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("util-linux"));
     if !found {
-        eprintln!("skipped: there is no `script` of util-linux");
+        skipped("there is no `script` of util-linux");
     }
     found
 }
