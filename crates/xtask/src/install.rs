@@ -5,14 +5,14 @@
 //! so that `rustc`, `clippy` and `rustfmt` are that one's, also after `rustup update`. Without rustup
 //! it is a folder that the user names, with the program, the man pages and the completions.
 //!
-//! Either way nothing is overwritten, and what was put where is written down ([`place`]), so that
-//! uninstalling takes away just that.
+//! Either way nothing of somebody else's is overwritten, and what was put where is written down ([`place`]), so
+//! that uninstalling takes away just that.
 
 mod links;
 mod place;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -88,13 +88,17 @@ fn try_install(options: &Options) -> anyhow::Result<String> {
         Some(program) => PathBuf::from(program),
         None => build()?,
     };
+    ensure!(
+        printed(&program, &["--version", "--verbose"])
+            .is_some_and(|told| told.contains("\nconsign: ")),
+        "`{}` is not Consign",
+        program.display()
+    );
     // Asked for first: the toolchain in use may be the one that is removed next.
     let toolchain = match &target {
         Target::Toolchain { .. } => Some(toolchain_in_use()?),
         Target::Prefix(_) => None,
     };
-    // As it was before, also where this is not the first time.
-    place::remove(&folder)?;
     Place::fill(&folder, |place| {
         let program_name = format!("bin/cargo{}", env::consts::EXE_SUFFIX);
         place.copy(&program, &program_name)?;
@@ -105,9 +109,9 @@ fn try_install(options: &Options) -> anyhow::Result<String> {
         }
     })?;
     match target {
-        Target::Toolchain { .. } => {
+        Target::Toolchain { rustup_home } => {
             let linked = link_toolchain(&folder);
-            if linked.is_err() {
+            if linked.is_err() && !linked_toolchain(&rustup_home).is_symlink() {
                 place::remove(&folder)?;
             }
             linked?;
@@ -127,7 +131,7 @@ fn try_uninstall(options: &Options) -> anyhow::Result<String> {
     let folder = target.folder();
     if let Target::Toolchain { rustup_home } = &target {
         ensure_ours(rustup_home, &folder)?;
-        if rustup_home.join("toolchains").join(TOOLCHAIN).is_symlink() {
+        if linked_toolchain(rustup_home).is_symlink() {
             rustup(&["toolchain".into(), "uninstall".into(), TOOLCHAIN.into()])?;
         }
     }
@@ -137,9 +141,14 @@ fn try_uninstall(options: &Options) -> anyhow::Result<String> {
     }
 }
 
+/// Where rustup keeps the link to our folder.
+fn linked_toolchain(rustup_home: &Path) -> PathBuf {
+    rustup_home.join("toolchains").join(TOOLCHAIN)
+}
+
 /// Fails where there is a toolchain by our name that is another one's.
 fn ensure_ours(rustup_home: &Path, folder: &Path) -> anyhow::Result<()> {
-    let there = rustup_home.join("toolchains").join(TOOLCHAIN);
+    let there = linked_toolchain(rustup_home);
     let is_ours = std::fs::read_link(&there).is_ok_and(|leads_to| leads_to == folder);
     ensure!(
         is_ours || !(there.exists() || there.is_symlink()),
@@ -219,15 +228,19 @@ fn link_toolchain(folder: &Path) -> anyhow::Result<()> {
     ])
 }
 
+/// Has rustup do something, and passes on what it warns of, such as that the default toolchain is removed.
 fn rustup(args: &[OsString]) -> anyhow::Result<()> {
     let output = Command::new("rustup").args(args).output()?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "rustup says: {}", stderr.trim());
+    for warning in stderr.lines().filter(|line| line.starts_with("warn")) {
+        eprintln!("{warning}");
+    }
     Ok(())
 }
 
 /// What a program prints, without the end of the line; nothing where it is not there or fails.
-fn printed(program: &str, args: &[&str]) -> Option<String> {
+fn printed(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim_end().to_owned())

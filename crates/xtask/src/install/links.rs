@@ -27,7 +27,7 @@ pub fn link(place: &mut Place, toolchain: &Path) -> anyhow::Result<()> {
     link_folder(place, toolchain, Path::new(""))?;
     for program in MAY_COME {
         let program = Path::new("bin").join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
-        if !place.has(&program) {
+        if !place.has(&program)? {
             place.link(&toolchain.join(&program), &program)?;
         }
     }
@@ -37,7 +37,7 @@ pub fn link(place: &mut Place, toolchain: &Path) -> anyhow::Result<()> {
 fn link_folder(place: &mut Place, toolchain: &Path, folder: &Path) -> anyhow::Result<()> {
     for entry in files(&toolchain.join(folder))? {
         let ours = folder.join(name(&entry));
-        if !place.has(&ours) {
+        if !place.has(&ours)? {
             place.link(&entry, &ours)?;
         } else if entry.is_dir() {
             link_folder(place, toolchain, &ours)?;

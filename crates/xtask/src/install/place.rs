@@ -1,173 +1,299 @@
 //! A folder in which things are put, and from which they can be taken again.
 //!
-//! Whatever is put there is new: what is there already is neither replaced nor written to. What is to be put
-//! there is gathered first, and a list of it, [`LIST`], is written before anything else, the folders among
-//! it that have to be made. [`remove`] goes by that list backwards, also where not all of it came to be, and
-//! leaves a folder in which somebody else has put something meanwhile.
+//! What is somebody else's is neither replaced nor written to, nor taken away. So a list of what was put
+//! there, [`LIST`], says of everything what it was: with what is there now it is known whether it still is.
+//!
+//! What is to be put there is gathered first. The list is written before anything else, whole or not at all,
+//! with what an earlier time put there as well; each file is written beside the others, in [`COMING`], and
+//! takes its place when it is complete. So whatever ends this, [`remove`] knows all that there can be, and
+//! who does it again comes to the same end.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
+use consign_statement::Digest;
+use serde::{Deserialize, Serialize};
 
-/// One path a line, relative to the folder, in the order in which they are made. The folder itself
-/// is the empty line.
+/// What was put there, as a JSON array of [`Entry`], in the order in which it is made.
 const LIST: &str = "share/consign/installed";
 
-/// A folder that is to be filled.
-pub struct Place {
-    root: PathBuf,
-    /// In the order in which it can be made: a folder stands before what is in it.
-    wanted: Vec<(PathBuf, What)>,
+/// Where files are before they are complete.
+const COMING: &str = "share/consign/coming";
+
+/// Something that was put there, or is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    /// Where, relative to the folder; the folder itself is the empty path.
+    path: PathBuf,
+    what: What,
 }
 
-/// What is to be put somewhere.
+/// What was put somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum What {
     /// A new folder.
     Folder,
-    /// A copy of this file.
-    Copy(PathBuf),
+    /// A file with this content.
+    File {
+        /// The SHA-256, in hexadecimal digits.
+        sha256: String,
+    },
     /// A link to this.
     Link(PathBuf),
     /// The list of all this.
     List,
 }
 
+impl Entry {
+    /// Whether that is what is there now.
+    fn is_there(&self, root: &Path) -> anyhow::Result<bool> {
+        let path = below(root, &self.path);
+        let Ok(metadata) = path.symlink_metadata() else {
+            return Ok(false);
+        };
+        Ok(match &self.what {
+            What::Folder => metadata.is_dir(),
+            What::File { sha256 } => metadata.is_file() && content(&path)? == *sha256,
+            What::Link(target) => fs::read_link(&path).is_ok_and(|to| to == *target),
+            What::List => metadata.is_file(),
+        })
+    }
+}
+
+/// A folder that is to be filled.
+pub struct Place {
+    root: PathBuf,
+    /// What an earlier time put there, and what can be replaced.
+    earlier: Vec<Entry>,
+    /// In the order in which it can be made, a folder before what is in it; with the file of which a file is to
+    /// be a copy.
+    wanted: Vec<(Entry, Option<PathBuf>)>,
+}
+
 impl Place {
-    /// Puts into `root` what `gather` asks for. Where that fails, it is taken away again.
+    /// Puts into `root` what `gather` asks for, in the place of what was put there before. Where that fails,
+    /// what was there stays as far as it has not been replaced, and nothing is left where there was nothing.
     pub fn fill(
         root: &Path,
         gather: impl FnOnce(&mut Place) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut place = Place {
             root: root.to_owned(),
+            earlier: listed(root)?.unwrap_or_default(),
             wanted: Vec::new(),
         };
-        place.want(Path::new(LIST), What::List)?;
+        place.want(Path::new(LIST), What::List, None)?;
         gather(&mut place)?;
         let filled = place.make();
         if filled.is_err() {
-            remove(root)?;
+            remove_coming(root)?;
+            if place.earlier.is_empty() {
+                remove(root)?;
+            }
         }
         filled
     }
 
-    /// Whether there is something at `path`, or will be.
-    pub fn has(&self, path: &Path) -> bool {
-        is_there(&self.root.join(path)) || self.wanted.iter().any(|(wanted, _)| wanted == path)
+    /// Whether there is something at `path` that is not ours to replace, or will be.
+    pub fn has(&self, path: &Path) -> anyhow::Result<bool> {
+        if self.wanted.iter().any(|(wanted, _)| wanted.path == path) {
+            return Ok(true);
+        }
+        if below(&self.root, path).symlink_metadata().is_err() {
+            return Ok(false);
+        }
+        let earlier = self.earlier.iter().filter(|entry| entry.path == path);
+        for entry in earlier {
+            if entry.is_there(&self.root)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A copy of `file` is to be at `path`.
     pub fn copy(&mut self, file: &Path, path: impl AsRef<Path>) -> anyhow::Result<()> {
-        self.want(path.as_ref(), What::Copy(file.to_owned()))
+        let sha256 = content(file)?;
+        let what = What::File { sha256 };
+        self.want(path.as_ref(), what, Some(file.to_owned()))
     }
 
     /// A link to `target` is to be at `path`.
     pub fn link(&mut self, target: &Path, path: &Path) -> anyhow::Result<()> {
-        self.want(path, What::Link(target.to_owned()))
+        self.want(path, What::Link(target.to_owned()), None)
     }
 
-    fn want(&mut self, path: &Path, what: What) -> anyhow::Result<()> {
-        let there = self.root.join(path);
+    fn want(&mut self, path: &Path, what: What, source: Option<PathBuf>) -> anyhow::Result<()> {
         ensure!(
-            !self.has(path),
+            !self.has(path)?,
             "there is `{}` already, and it is none of ours",
-            there.display()
+            self.root.join(path).display()
         );
-        self.want_folders(path);
-        self.wanted.push((path.to_owned(), what));
-        Ok(())
-    }
-
-    /// The folders above `path`, as far as there are none yet.
-    fn want_folders(&mut self, path: &Path) {
+        // The folders above it, as far as there are none yet.
         let above: Vec<_> = path.ancestors().skip(1).collect();
         for &folder in above.iter().rev() {
-            if !self.has(folder) {
-                self.wanted.push((folder.to_owned(), What::Folder));
+            if !self.has(folder)? {
+                self.wanted.push((entry(folder, What::Folder), None));
             }
         }
+        self.wanted.push((entry(path, what), source));
+        Ok(())
     }
 
     fn make(&self) -> anyhow::Result<()> {
-        let mut text = String::new();
-        for (path, _) in &self.wanted {
-            let path = path.to_str().context("a path is not UTF-8")?;
-            text += &format!("{path}\n");
-        }
-        let list = self.root.join(LIST);
+        // Something may be there of one that was interrupted.
+        remove_coming(&self.root)?;
+        let coming = self.root.join(COMING);
         // Those above the root are made too, and stay.
-        if let Some(folder) = list.parent() {
-            fs::create_dir_all(folder).with_context(|| not_made(folder))?;
+        fs::create_dir_all(&coming).with_context(|| not_made(&coming))?;
+        let wanted = self.wanted.iter().map(|(entry, _)| entry);
+        let news = wanted.clone().filter(|entry| !self.earlier.contains(entry));
+        write_list(&self.root, self.earlier.iter().chain(news))?;
+        for (entry, source) in &self.wanted {
+            let new = below(&self.root, &entry.path);
+            self.make_one(entry, source.as_deref(), &new)
+                .with_context(|| not_made(&new))?;
         }
-        fs::write(&list, text).with_context(|| not_made(&list))?;
-        for (path, what) in &self.wanted {
-            let new = self.root.join(path);
-            what.make(&new).with_context(|| not_made(&new))?;
-        }
-        Ok(())
+        let is_wanted = |path: &Path| wanted.clone().any(|entry| entry.path == path);
+        let stale = self.earlier.iter().filter(|entry| !is_wanted(&entry.path));
+        take_away(&self.root, stale)?;
+        write_list(&self.root, wanted)?;
+        remove_coming(&self.root)
     }
-}
 
-impl What {
-    fn make(&self, new: &Path) -> anyhow::Result<()> {
-        match self {
-            // The list comes before all that is in it, and so do its folders.
-            What::List => {}
-            What::Folder if new.is_dir() => {}
-            What::Folder => fs::create_dir(new)?,
-            What::Link(target) => symlink(target, new)?,
-            What::Copy(file) => {
-                let reading = || format!("failed to read `{}`", file.display());
-                let mut from = File::open(file).with_context(reading)?;
-                let mut to = File::create_new(new)?;
+    fn make_one(&self, entry: &Entry, source: Option<&Path>, new: &Path) -> anyhow::Result<()> {
+        if entry.is_there(&self.root)? {
+            return Ok(());
+        }
+        let coming = self.root.join(COMING).join("file");
+        match (&entry.what, source) {
+            (What::Folder | What::List, _) => return Ok(fs::create_dir(new)?),
+            (What::Link(target), _) => symlink(target, &coming)?,
+            (What::File { .. }, source) => {
+                let source = source.context("nothing is known of its content")?;
+                let mut from = File::open(source).with_context(|| not_read(source))?;
+                let mut to = File::create_new(&coming)?;
                 io::copy(&mut from, &mut to)?;
                 to.set_permissions(from.metadata()?.permissions())?;
+                to.sync_all()?;
             }
         }
-        Ok(())
+        Ok(fs::rename(&coming, new)?)
     }
 }
 
-fn is_there(path: &Path) -> bool {
-    path.exists() || path.is_symlink()
+/// What was put into `root`, in the order in which it was made. `None` where that is nothing.
+fn listed(root: &Path) -> anyhow::Result<Option<Vec<Entry>>> {
+    let list = root.join(LIST);
+    let bytes = match fs::read(&list) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| not_read(&list)),
+    };
+    let entries = serde_json::from_slice(&bytes).with_context(|| {
+        format!(
+            "`{}` is no list of what was installed\n\nhelp: remove what is there by hand, and then this file",
+            list.display()
+        )
+    })?;
+    Ok(Some(entries))
+}
+
+fn write_list<'a>(root: &Path, entries: impl Iterator<Item = &'a Entry>) -> anyhow::Result<()> {
+    let list = root.join(LIST);
+    let entries: Vec<_> = entries.collect();
+    let write = || {
+        let mut coming = tempfile::NamedTempFile::new_in(root.join(COMING))?;
+        serde_json::to_writer_pretty(&mut coming, &entries)?;
+        coming.as_file().sync_all()?;
+        coming.persist(&list)?;
+        anyhow::Ok(())
+    };
+    write().with_context(|| not_made(&list))
 }
 
 /// Takes away what was put into `root`. `false` where that is nothing.
 pub fn remove(root: &Path) -> anyhow::Result<bool> {
-    let list = root.join(LIST);
-    let text = match fs::read_to_string(&list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => bail!("failed to read `{}`: {error}", list.display()),
+    let Some(entries) = listed(root)? else {
+        return Ok(false);
     };
-    for path in text.lines().rev() {
-        let path = match path {
-            "" => root.to_owned(),
-            path => root.join(path),
-        };
-        let is_folder = path.is_dir() && !path.is_symlink();
-        let removed = match is_folder {
-            true => fs::remove_dir(&path),
-            false => fs::remove_file(&path),
+    remove_coming(root)?;
+    take_away(root, entries.iter())?;
+    Ok(true)
+}
+
+fn remove_coming(root: &Path) -> anyhow::Result<()> {
+    let coming = root.join(COMING);
+    match fs::remove_dir_all(&coming) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.with_context(|| not_removed(&coming)),
+    }
+}
+
+/// Takes away what is as it is listed, and tells what is not.
+fn take_away<'a>(
+    root: &Path,
+    entries: impl DoubleEndedIterator<Item = &'a Entry> + Clone,
+) -> anyhow::Result<()> {
+    for entry in entries.clone().rev() {
+        let path = below(root, &entry.path);
+        if !entry.is_there(root)? {
+            continue;
+        }
+        let removed = match entry.what {
+            What::Folder => fs::remove_dir(&path),
+            What::File { .. } | What::Link(_) | What::List => fs::remove_file(&path),
         };
         match removed {
-            Ok(()) => {}
-            // Somebody has taken it away already, or has put something there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Somebody else has put something there.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("failed to remove `{}`", path.display()));
-            }
+            removed => removed.with_context(|| not_removed(&path))?,
         }
     }
-    Ok(true)
+    for entry in entries.filter(|entry| entry.what != What::Folder) {
+        let path = below(root, &entry.path);
+        if path.symlink_metadata().is_ok() {
+            eprintln!(
+                "warning: `{}` is not what was installed, and stays",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+fn content(file: &Path) -> anyhow::Result<String> {
+    let bytes = fs::read(file).with_context(|| not_read(file))?;
+    Ok(Digest::of(&bytes).to_string())
+}
+
+fn entry(path: &Path, what: What) -> Entry {
+    let path = path.to_owned();
+    Entry { path, what }
+}
+
+/// `path` in `root`, without a slash behind it where that is `root` itself.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    match path.as_os_str().is_empty() {
+        true => root.to_owned(),
+        false => root.join(path),
+    }
+}
+
+fn not_read(path: &Path) -> String {
+    format!("failed to read `{}`", path.display())
 }
 
 fn not_made(path: &Path) -> String {
     format!("failed to make `{}`", path.display())
+}
+
+fn not_removed(path: &Path) -> String {
+    format!("failed to remove `{}`", path.display())
 }
 
 #[cfg(unix)]
@@ -189,7 +315,7 @@ mod tests {
     use super::*;
 
     /// Every path below a folder, sorted.
-    fn below(folder: &Path) -> Vec<String> {
+    fn all_below(folder: &Path) -> Vec<String> {
         let mut all = Vec::new();
         let mut left = vec![folder.to_owned()];
         while let Some(next) = left.pop() {
@@ -212,13 +338,13 @@ mod tests {
         let root = folder.path().join("root");
         fs::create_dir_all(root.join("share"))?;
         fs::write(root.join("share/theirs"), "theirs")?;
-        let before = below(folder.path());
+        let before = all_below(folder.path());
         Place::fill(&root, |place| {
             place.copy(&root.join("share/theirs"), "share/man/ours")?;
             place.link(folder.path(), Path::new("lib/all"))
         })?;
         assert_eq!(
-            below(&root),
+            all_below(&root),
             [
                 "lib",
                 "lib/all",
@@ -231,7 +357,7 @@ mod tests {
             ]
         );
         assert!(remove(&root)?);
-        assert_eq!(below(folder.path()), before);
+        assert_eq!(all_below(folder.path()), before);
         assert!(!remove(&root)?);
         Ok(())
     }
@@ -251,11 +377,39 @@ mod tests {
         assert!(filled.is_err());
         let filled = Place::fill(&root, |place| {
             place.copy(&source, "share/man/page")?;
+            place.copy(&source, "bin/other")?;
+            Ok(fs::remove_file(&source)?)
+        });
+        assert!(filled.is_err());
+        assert_eq!(all_below(&root), ["bin", "bin/cargo"]);
+        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_put_there_before_is_replaced_once_all_is_there() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let source = folder.path().join("source");
+        fs::write(&source, "before")?;
+        Place::fill(&root, |place| {
+            place.copy(&source, "bin/cargo")?;
+            place.link(&source, Path::new("lib"))
+        })?;
+        let before = all_below(&root);
+        fs::write(&source, "after")?;
+        let filled = Place::fill(&root, |place| {
+            place.copy(&source, "bin/cargo")?;
             place.copy(&folder.path().join("not there"), "bin/other")
         });
         assert!(filled.is_err());
-        assert_eq!(below(&root), ["bin", "bin/cargo"]);
-        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        assert_eq!(all_below(&root), before);
+        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "before");
+        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
+        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "after");
+        assert!(!root.join("lib").exists());
+        assert!(remove(&root)?);
+        assert!(!root.exists());
         Ok(())
     }
 
@@ -269,9 +423,11 @@ mod tests {
             place.copy(&source, "bin/cargo")?;
             place.link(&source, Path::new("lib/all"))
         })?;
-        // As if the end had come before this was made.
+        // As if the end had come before this was made, and while a file was.
         fs::remove_file(root.join("lib/all"))?;
         fs::remove_dir(root.join("lib"))?;
+        fs::create_dir(root.join(COMING))?;
+        fs::write(root.join(COMING).join("file"), "ou")?;
         assert!(remove(&root)?);
         assert!(!root.exists());
         Ok(())
@@ -289,7 +445,65 @@ mod tests {
         Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
         fs::write(root.join("bin/theirs"), "theirs")?;
         remove(&root)?;
-        assert_eq!(below(&root), ["bin", "bin/theirs"]);
+        assert_eq!(all_below(&root), ["bin", "bin/theirs"]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_somebody_put_in_its_place_is_neither_replaced_nor_taken_away() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let source = folder.path().join("source");
+        fs::write(&source, "ours")?;
+        let fill = || Place::fill(&root, |place| place.copy(&source, "bin/cargo"));
+        fill()?;
+        fs::write(root.join("bin/cargo"), "theirs")?;
+        let refused = fill().err().map(|error| error.to_string());
+        let refused = refused.unwrap_or_default();
+        assert!(
+            refused.ends_with("already, and it is none of ours"),
+            "{refused}"
+        );
+        assert!(remove(&root)?);
+        assert_eq!(all_below(&root), ["bin", "bin/cargo"]);
+        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_put_there_may_be_a_copy_of_what_is_there() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let source = folder.path().join("source");
+        fs::write(&source, "ours")?;
+        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
+        let cargo = root.join("bin/cargo");
+        Place::fill(&root, |place| {
+            place.copy(&cargo, "bin/cargo")?;
+            place.copy(&cargo, "bin/cargo-too")
+        })?;
+        assert_eq!(fs::read_to_string(root.join("bin/cargo-too"))?, "ours");
+        assert!(remove(&root)?);
+        assert!(!root.exists());
+        Ok(())
+    }
+
+    #[test]
+    fn list_that_cannot_be_read_is_an_error_and_not_an_empty_one() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let source = folder.path().join("source");
+        fs::write(&source, "ours")?;
+        let fill = || Place::fill(&root, |place| place.copy(&source, "bin/cargo"));
+        fill()?;
+        let list = root.join(LIST);
+        let text = fs::read_to_string(&list)?;
+        for cut in ["", &text[..text.len() / 2]] {
+            fs::write(&list, cut)?;
+            assert!(remove(&root).is_err());
+            assert!(fill().is_err());
+            assert!(root.join("bin/cargo").is_file());
+        }
         Ok(())
     }
 }
