@@ -142,6 +142,31 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
 }
 
 #[test]
+fn patch_that_no_change_needs_is_not_left_out_in_silence() {
+    let queue = Queue::new();
+    let before = queue.patches();
+    queue.edit(&[]).unwrap();
+    let source = fs::read_to_string(queue.source()).unwrap();
+    let changed = source.replace("What is known of signers.", "Who signed what.");
+    assert_ne!(changed, source);
+    fs::write(queue.source(), &changed).unwrap();
+    for args in [
+        &["--save", "--into=misspelt"][..],
+        &[
+            "--save",
+            "--new=the-end",
+            "--for=Readers know where it ends.",
+            "--why-not-less=It is one line.",
+            "--fails-without=nothing_does",
+        ],
+    ] {
+        let refused = queue.edit(args).unwrap_err();
+        assert!(refused.contains("nothing is left for `"), "{refused}");
+        assert_eq!(queue.patches(), before);
+    }
+}
+
+#[test]
 fn what_was_committed_and_not_saved_is_not_thrown_away() {
     let queue = Queue::new();
     queue.edit(&[]).unwrap();

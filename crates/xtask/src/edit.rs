@@ -1,8 +1,8 @@
 //! `cargo xtask edit`: upstream's source with the patches laid, to be worked on.
 //!
 //! Each patched crate is laid out as a git work tree with two commits, the crate as it was published
-//! and the same with all patches; so `git diff` shows what is being changed, and `git diff HEAD~1` all
-//! that is ours. `cargo xtask edit --save` makes patches of it again, and keeps their headers.
+//! and the same with all patches; so `git diff` shows what is being changed, and `git diff published`
+//! all that is ours. `cargo xtask edit --save` makes patches of it again, and keeps their headers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,14 +48,11 @@ pub struct Options {
 
 /// Opens the source, or saves it.
 pub fn run(options: &Options) -> ExitCode {
-    let each = |work: fn(Patched, &Options) -> anyhow::Result<()>| {
-        PATCHED
-            .into_iter()
-            .try_for_each(|patched| work(patched, options))
-    };
     ended(match options.save {
-        true => each(save),
-        false => each(open),
+        true => save_all(options),
+        false => PATCHED
+            .into_iter()
+            .try_for_each(|patched| open(patched, options)),
     })
 }
 
@@ -83,6 +80,9 @@ fn laid(tree: &Path) -> PathBuf {
     tree.join(".git/patches")
 }
 
+/// The crate as it was published.
+const PUBLISHED: &str = "refs/tags/published";
+
 /// What patches were made of, or were laid to give.
 const SAVED: &str = "refs/consign/saved";
 
@@ -104,27 +104,83 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
     let version = patched.version()?;
     let set = PatchSet::read(&options.patches(patched))?;
     let published = patched.published()?;
-    upstream::copy(&published, &tree)?;
-    git(&tree, &["init", "--quiet"])?;
-    // By this the folder is known to be ours, whatever ends what follows.
-    fs::create_dir(laid(&tree))?;
-    commit(
-        &tree,
-        &format!("{} {version}, as it was published", patched.name),
+    // It takes its place when it is complete, so that whatever ends this can be begun again.
+    let folder = tree.parent().context("a work tree is in no folder")?;
+    fs::create_dir_all(folder)?;
+    let coming = tempfile::Builder::new()
+        .prefix(".coming-")
+        .tempdir_in(folder)?;
+    lay_out(
+        patched,
+        &version,
+        &published,
+        &set,
+        &coming.path().join("tree"),
     )?;
-    set.lay(&tree)?;
-    let mut message = "With the patches\n".to_owned();
-    for patch in set.patches() {
-        message += &format!("\n{}: {}", patch.name(), patch.about().purpose);
+    if tree.exists() {
+        fs::remove_dir_all(&tree)?;
     }
-    commit(&tree, &message)?;
-    set.write(&laid(&tree))?;
-    git(&tree, &["update-ref", SAVED, "HEAD"])?;
+    fs::rename(coming.path().join("tree"), &tree)?;
     println!("{} {version} is in `{}`", patched.name, tree.display());
     Ok(())
 }
 
-fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
+/// Makes the work tree of a crate.
+fn lay_out(
+    patched: Patched,
+    version: &str,
+    published: &Path,
+    set: &PatchSet,
+    tree: &Path,
+) -> anyhow::Result<()> {
+    upstream::copy(published, tree)?;
+    git(tree, &["init", "--quiet"])?;
+    commit(
+        tree,
+        &format!("{} {version}, as it was published", patched.name),
+    )?;
+    git(tree, &["update-ref", PUBLISHED, "HEAD"])?;
+    set.lay(tree)?;
+    let mut message = "With the patches\n".to_owned();
+    for patch in set.patches() {
+        message += &format!("\n{}: {}", patch.name(), patch.about().purpose);
+    }
+    commit(tree, &message)?;
+    fs::create_dir(laid(tree))?;
+    set.write(&laid(tree))?;
+    git(tree, &["update-ref", SAVED, "HEAD"])?;
+    Ok(())
+}
+
+/// What is saved of one crate.
+struct Saving {
+    patched: Patched,
+    tree: PathBuf,
+    before: PatchSet,
+    after: PatchSet,
+    /// Whether there is anything in it for which [`unowned`] was needed.
+    took_unowned: bool,
+}
+
+/// Saves all crates, or none where that cannot be done for one of them.
+fn save_all(options: &Options) -> anyhow::Result<()> {
+    let all: anyhow::Result<Vec<_>> = PATCHED
+        .into_iter()
+        .map(|patched| saving(patched, options))
+        .collect();
+    let all = all?;
+    let name = options.into.as_ref().or(options.new.as_ref());
+    if let Some(name) = name.filter(|_| all.iter().all(|saving| !saving.took_unowned)) {
+        bail!(
+            "everything that was changed stands beside a patch, and nothing is left for `{name}`\n\nhelp: leave \
+             it out, and each patch gets what stands beside it"
+        );
+    }
+    all.into_iter()
+        .try_for_each(|saving| save(&saving, options))
+}
+
+fn saving(patched: Patched, options: &Options) -> anyhow::Result<Saving> {
     let tree = options.tree(patched)?;
     if !tree.exists() {
         bail!("nothing was laid out\n\nhelp: `cargo xtask edit` does that");
@@ -139,23 +195,40 @@ fn save(patched: Patched, options: &Options) -> anyhow::Result<()> {
     );
     let published = patched.published()?;
     // It is for one of the crates: the one that has something to show for it.
-    let saved = match (
+    let (after, took_unowned) = match (
         before.saved(&published, &tree, Unowned::Refused),
         unowned(options),
     ) {
         (Err(SetError::Unowned { .. }), Some(unowned)) => {
-            before.saved(&published, &tree, unowned)?
+            (before.saved(&published, &tree, unowned)?, true)
         }
         (Err(error @ SetError::Unowned { .. }), None) => bail!(
             "{error}\n\nhelp: `--into NAME` makes it a part of a patch, such as one whose seam has \
              moved, and `--new NAME` a new patch"
         ),
-        (saved, _) => saved?,
+        (saved, _) => (saved?, false),
     };
-    saved.write(&options.patches(patched))?;
-    saved.write(&laid(&tree))?;
-    commit(&tree, "Saved")?;
-    git(&tree, &["update-ref", SAVED, "HEAD"])?;
+    Ok(Saving {
+        patched,
+        tree,
+        before,
+        after,
+        took_unowned,
+    })
+}
+
+fn save(saving: &Saving, options: &Options) -> anyhow::Result<()> {
+    let Saving {
+        patched,
+        tree,
+        before,
+        after: saved,
+        ..
+    } = saving;
+    saved.write(&options.patches(*patched))?;
+    saved.write(&laid(tree))?;
+    commit(tree, "Saved")?;
+    git(tree, &["update-ref", SAVED, "HEAD"])?;
     let figures = saved.figures();
     println!(
         "{}: {} patches, {} lines added, {} removed, in {} files",

@@ -64,7 +64,8 @@ enum Chore {
     /// Carry the patches to another release of cargo.
     ///
     /// What upstream did to its dependencies is done to ours. Where a patch cannot be carried there are
-    /// conflicts in it, which `cargo xtask edit` shows. The exit status is 0 only if there are none.
+    /// conflicts in it, which `cargo xtask edit` shows; where upstream has a file no more, it is told where to read
+    /// what the patch did there. The exit status is 0 only if there are none.
     Upgrade(upgrade::Options),
     /// Run upstream's own tests on Consign, and compare with stock cargo.
     ///

@@ -90,7 +90,10 @@ fn upgrade(options: &Options) -> anyhow::Result<usize> {
             let (patch, file) = (&conflict.patch, &conflict.file);
             match conflict.line {
                 Some(line) => println!("  conflict: {patch}, at line {line} of {file}"),
-                None => println!("  conflict: {patch}: upstream has no {file} any more"),
+                None => {
+                    println!("  conflict: {patch}: upstream has no {file} any more");
+                    println!("    what it did there: `git show HEAD:patches/{name}/{patch}`");
+                }
             }
         }
         conflicts += upgraded.conflicts.len();
@@ -130,14 +133,15 @@ fn ensure_ready(version: &Version) -> anyhow::Result<()> {
         "the patches are for cargo {now}, and {version} is not newer"
     );
     let status = Command::new("git")
-        .args(["status", "--porcelain", "--untracked-files=no"])
+        .args(["status", "--porcelain", "--untracked-files=all"])
         .current_dir(PROJECT)
         .output()
         .context("git does not run")?;
     ensure!(
         status.status.success() && status.stdout.is_empty(),
-        "there is something that is not committed\n\nhelp: commit it, or take it back as `git restore .` does, \
-         so that what the upgrade changes stands by itself"
+        "there is something that is not committed:\n{}\nhelp: commit it, or take it away, so that what the \
+         upgrade changes stands by itself",
+        String::from_utf8_lossy(&status.stdout)
     );
     Ok(())
 }
