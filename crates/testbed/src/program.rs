@@ -42,7 +42,10 @@ pub fn stock() -> PathBuf {
 pub fn consign() -> PathBuf {
     static CONSIGN: OnceLock<PathBuf> = OnceLock::new();
     let find = || match std::env::var_os("CONSIGN_CARGO") {
-        Some(path) => path.into(),
+        // Absolute, since it is run in other folders too.
+        Some(path) => Path::new(&path)
+            .canonicalize()
+            .unwrap_or_else(|error| panic!("CONSIGN_CARGO is `{}`: {error}", path.display())),
         None => {
             let path = profile_folder().join(executable("cargo"));
             if !(is_test() && path.is_file()) {

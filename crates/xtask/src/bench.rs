@@ -33,11 +33,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use consign_testbed::{run_stock, stock};
 
 use crate::demo::look;
-use crate::surroundings::{PROJECT, config_above, say_panics_plainly, target_folder};
+use crate::surroundings::{PROJECT, ensure_unconfigured, say_panics_plainly, target_folder};
 use part::Which;
 use section::{Section, Subjects};
 use table::Report;
@@ -143,15 +143,7 @@ fn release(command: &str) -> Command {
 }
 
 fn measure(options: &Options, fork: &Path) -> anyhow::Result<ExitCode> {
-    let folder = std::env::temp_dir();
-    if let Some(config) = config_above(&folder) {
-        bail!(
-            "cargo would read `{}` in everything that is done below `{}`: set `TMPDIR` to a folder \
-             elsewhere",
-            config.display(),
-            folder.display()
-        );
-    }
+    ensure_unconfigured()?;
     let parts = match options.parts.is_empty() {
         true => Which::ALL,
         false => &options.parts,

@@ -20,7 +20,7 @@ pub use screen::look;
 use screen::Screen;
 use stage::Stage;
 
-use crate::surroundings::{config_above, say_panics_plainly};
+use crate::surroundings::{ended, ensure_unconfigured, say_panics_plainly};
 
 const OVERTURE: &str = "
     Cargo believes what a registry tells it: the checksum that a download is compared with comes
@@ -42,16 +42,8 @@ pub fn run() -> ExitCode {
     screen.gap();
     screen.paragraph(OVERTURE);
 
-    let folder = std::env::temp_dir();
-    if let Some(config) = config_above(&folder) {
-        screen.gap();
-        screen.bad(format_args!(
-            "cargo would read `{}` in everything that is done below `{}`: set `TMPDIR` to a folder \
-             elsewhere",
-            config.display(),
-            folder.display()
-        ));
-        return ExitCode::FAILURE;
+    if let Err(error) = ensure_unconfigured() {
+        return ended(Err(error));
     }
     let mut stage = Stage::set(screen);
     let Some((cast, goods, honest)) = story::play(&mut stage) else {

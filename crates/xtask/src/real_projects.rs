@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
+use clap::builder::PossibleValuesParser;
 use consign_patchset::upstream;
 use consign_statement::Digest;
 use consign_testbed::{Home, KeyServer, Output, Registry, Sandbox, consign, stock};
@@ -25,7 +26,7 @@ use serde_json::Value;
 
 use crate::mirror::{self, registry_packages};
 use crate::queue::fetch;
-use crate::surroundings::{ended, say_panics_plainly};
+use crate::surroundings::{ended, ensure_unconfigured, say_panics_plainly};
 
 /// A program from crates.io.
 struct Project {
@@ -71,6 +72,7 @@ const PROJECTS: &[Project] = &[
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Names of programs; all of them where none is named
+    #[arg(value_parser = PossibleValuesParser::new(PROJECTS.iter().map(Project::name)))]
     names: Vec<String>,
     /// Build them, and not only check them
     #[arg(long)]
@@ -80,6 +82,9 @@ pub struct Options {
 /// Compares, and prints a line for each project. Success only where nothing differs.
 pub fn run(options: &Options) -> ExitCode {
     say_panics_plainly("comparison");
+    if let Err(error) = ensure_unconfigured() {
+        return ended(Err(error));
+    }
     let command = if options.build { "build" } else { "check" };
     let chosen = PROJECTS.iter().filter(|project| {
         options.names.is_empty() || options.names.iter().any(|name| name == project.name())

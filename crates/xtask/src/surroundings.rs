@@ -1,10 +1,10 @@
 //! What every chore has to do with the machine that it runs on.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::demo::look;
 
@@ -35,13 +35,22 @@ pub fn ended(done: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// A configuration file of cargo's in `folder` or one above it. Cargo lets it win over the one in
-/// `CARGO_HOME`, so that nobody in a sandbox below `folder` would have settings of their own.
-pub fn config_above(folder: &Path) -> Option<PathBuf> {
-    folder
+/// Fails where a configuration file of cargo's is in the folder for temporary files or one above it. Cargo lets
+/// it win over the one in `CARGO_HOME`, so that nobody in a sandbox there would have settings of their own.
+pub fn ensure_unconfigured() -> anyhow::Result<()> {
+    let folder = std::env::temp_dir();
+    let config = folder
         .ancestors()
         .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(".cargo").join(name)))
-        .find(|file| file.is_file())
+        .find(|file| file.is_file());
+    if let Some(config) = config {
+        bail!(
+            "cargo would read `{}` in everything that is done below `{}`\n\nhelp: set `TMPDIR` to a folder elsewhere",
+            config.display(),
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 /// The testbed panics, with a sentence, where the machine is at fault: another toolchain, a full
