@@ -168,6 +168,8 @@ pub(crate) fn successor<'a>(
     let lines = old.lines().count();
     candidates
         .into_iter()
+        // Most of hundreds of files need not be compared at length.
+        .filter(|(_, text)| diff::shared_lines(old, text) * 2 > lines)
         .map(|(path, text)| (diff::common_lines(old, text).len(), path))
         .filter(|(common, _)| common * 2 > lines)
         .max()

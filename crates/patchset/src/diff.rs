@@ -47,6 +47,22 @@ pub(crate) fn common_lines(old: &str, new: &str) -> HashMap<usize, usize> {
     common
 }
 
+/// How many lines of `old` are in `new` too, wherever they are: as many as are common at most.
+pub(crate) fn shared_lines(old: &str, new: &str) -> usize {
+    let mut there: HashMap<&str, usize> = HashMap::new();
+    for line in new.lines() {
+        *there.entry(line).or_default() += 1;
+    }
+    let mut shared = 0;
+    for line in old.lines() {
+        if let Some(left) = there.get_mut(line).filter(|left| **left > 0) {
+            *left -= 1;
+            shared += 1;
+        }
+    }
+    shared
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +73,10 @@ mod tests {
         let mut pairs: Vec<_> = common.into_iter().collect();
         pairs.sort();
         assert_eq!(pairs, [(1, 2), (3, 3), (4, 5)]);
+    }
+
+    #[test]
+    fn shared_lines_are_counted_as_often_as_they_are_there() {
+        assert_eq!(shared_lines("a\na\nb\n", "b\nc\na\n"), 2);
     }
 }

@@ -47,7 +47,7 @@ impl PatchSet {
             let before = read(&old.join(file))?;
             let place = match published.contains_key(file) {
                 true => Some(file.to_owned()),
-                false => moved_to(file, &before, published.keys(), new)?,
+                false => moved_to(file, &before, published.keys().map(String::as_str), new)?,
             };
             let Some(place) = place else {
                 conflicts.extend(patches.iter().map(|(patch, ..)| Conflict {
@@ -101,19 +101,28 @@ impl PatchSet {
     }
 }
 
-/// Where a file has gone: to one of the same name with most of its lines.
+/// Where a file has gone: to one of the same name with most of its lines, or else to any of its kind that
+/// has them.
 fn moved_to<'a>(
     file: &str,
     text: &str,
-    published: impl Iterator<Item = &'a String>,
+    published: impl Iterator<Item = &'a str>,
     root: &Path,
 ) -> Result<Option<String>, SetError> {
-    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
-    let namesakes = published.filter(|path| name(path) == name(file));
-    let texts: Result<Vec<_>, _> = namesakes
-        .map(|path| Ok((path.as_str(), read(&root.join(path))?)))
-        .collect();
-    let texts = texts?;
-    let candidates = texts.iter().map(|(path, text)| (*path, text.as_str()));
-    Ok(successor(text, candidates).map(str::to_owned))
+    let of_kind =
+        published.filter(|path| Path::new(path).extension() == Path::new(file).extension());
+    let is_namesake = |path: &&str| Path::new(path).file_name() == Path::new(file).file_name();
+    let (namesakes, others): (Vec<_>, Vec<_>) = of_kind.partition(is_namesake);
+    for among in [namesakes, others] {
+        let texts: Result<Vec<_>, _> = among
+            .into_iter()
+            .map(|path| Ok((path, read(&root.join(path))?)))
+            .collect();
+        let texts = texts?;
+        let candidates = texts.iter().map(|(path, text)| (*path, text.as_str()));
+        if let Some(path) = successor(text, candidates) {
+            return Ok(Some(path.to_owned()));
+        }
+    }
+    Ok(None)
 }
