@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use crate::World;
-use crate::gnupg::GnuPg;
+use crate::gnupg::Keyring;
 
 #[test]
 fn signed_package_is_accepted_and_its_publisher_named() {
@@ -182,7 +182,7 @@ fn offline_build_without_an_answer_says_so() {
 #[test]
 fn key_that_gnupg_made_signs() {
     let world = World::new();
-    let Some(gnupg) = GnuPg::with_key_of(&world, "octocat@example.org") else {
+    let Some(gnupg) = Keyring::with_key_of(&world, "octocat@example.org") else {
         return;
     };
     let folder = world.octocat.path().join("signing/keys/github/octocat");

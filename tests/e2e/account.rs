@@ -10,7 +10,7 @@ use expect_test::expect;
 use serde_json::json;
 
 use crate::World;
-use crate::imported::Gnupg;
+use crate::gnupg::Gnupg;
 
 const TOKEN: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
 

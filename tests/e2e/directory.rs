@@ -13,7 +13,7 @@ use consign_testbed::{Authority, KeyServer, Output, Reply, Run, consign, skipped
 use expect_test::expect;
 
 use crate::World;
-use crate::gnupg::GnuPg;
+use crate::gnupg::Keyring;
 
 /// The keys of plain@example.org, as GnuPG made and exported them.
 const SECRET: &[u8] = include_bytes!("../../crates/identity/tests/data/gpg-ed25519.secret.asc");
@@ -189,7 +189,7 @@ fn one_host_can_be_the_directory_of_many_domains() {
 #[test]
 fn directory_that_gnupg_made_is_read() {
     let world = World::new();
-    let Some(gnupg) = GnuPg::with_key_of(&world, "joe.doe@keys.example") else {
+    let Some(gnupg) = Keyring::with_key_of(&world, "joe.doe@keys.example") else {
         return;
     };
     let folder = world.sandbox.path().join("openpgpkey");

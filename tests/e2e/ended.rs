@@ -6,7 +6,7 @@ use consign_testbed::{Type, consign, has_terminal};
 use expect_test::expect;
 
 use crate::World;
-use crate::imported::Gnupg;
+use crate::gnupg::Gnupg;
 use crate::keys::key;
 use crate::world::key_file;
 

@@ -1,75 +1,13 @@
 //! Keys that other programs made, and ours in other programs.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use consign_testbed::{Home, skipped};
+use consign_testbed::Home;
 use expect_test::expect;
 
 use crate::World;
-use crate::keys::{key, set_mode};
-
-/// The system's GnuPG, with a folder of its own.
-pub struct Gnupg {
-    pub home: PathBuf,
-}
-
-impl Gnupg {
-    /// `None` where there is none, which is said.
-    pub fn new(world: &World) -> Option<Gnupg> {
-        let home = world.sandbox.path().join("g");
-        fs::create_dir(&home).unwrap();
-        set_mode(&home, 0o700);
-        if Command::new("gpg").arg("--version").output().is_err() {
-            skipped("there is no gpg");
-            return None;
-        }
-        Some(Gnupg { home })
-    }
-
-    /// What `gpg ARGS` prints, given `input`, with this passphrase for all keys.
-    pub fn run(&self, passphrase: &str, args: &[&str], input: &str) -> String {
-        let secret = ["--batch", "--yes", "--passphrase", passphrase];
-        self.gpg(&[&secret, args].concat(), input)
-    }
-
-    /// Answers what `gpg ARGS` asks, which it does not in batch mode.
-    pub fn answer(&self, args: &[&str], answers: &str) {
-        let how = ["--no-tty", "--passphrase", "", "--command-fd", "0"];
-        self.gpg(&[&how, args].concat(), answers);
-    }
-
-    fn gpg(&self, args: &[&str], input: &str) -> String {
-        let mut child = Command::new("gpg")
-            .args(["--quiet", "--pinentry-mode", "loopback"])
-            .args(args)
-            .env("GNUPGHOME", &self.home)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input.as_bytes()).unwrap();
-        drop(stdin);
-        let output = child.wait_with_output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "gpg {args:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Gnupg {
-    fn drop(&mut self) {
-        let _ = Command::new("gpgconf")
-            .args(["--kill", "all"])
-            .env("GNUPGHOME", &self.home)
-            .status();
-    }
-}
+use crate::gnupg::Gnupg;
+use crate::keys::key;
 
 /// A home that publishes as octocat and has no key yet.
 fn without_key(world: &World) -> Home {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use consign_testbed::{Sandbox, consign, skipped, stock, xtask};
+use consign_testbed::{Sandbox, below, consign, skipped, stock, xtask};
 
 use crate::World;
 
@@ -102,23 +102,6 @@ impl Rustup {
         assert!(output.status.success(), "{args:?}: {}", told.concat());
         told.concat()
     }
-}
-
-/// Every path below a folder, sorted; links are not followed.
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(next) = left.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.is_symlink() {
-                left.push(path.clone());
-            }
-            all.push(path);
-        }
-    }
-    all.sort();
-    all
 }
 
 #[test]

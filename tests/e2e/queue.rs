@@ -7,6 +7,18 @@ use std::process::Command;
 
 use consign_testbed::{Sandbox, stock, xtask};
 
+/// What a line beside a patch says, and what it may say as well.
+const WORDS: [&str; 2] = ["What is known of signers.", "Who signed what."];
+
+/// Saves in a patch of its own.
+const NEW: [&str; 5] = [
+    "--save",
+    "--new=the-end",
+    "--for=Readers know where it ends.",
+    "--why-not-less=It is one line.",
+    "--fails-without=nothing_does",
+];
+
 /// A copy of the patches, and a place to lay the source out.
 struct Queue {
     sandbox: Sandbox,
@@ -27,6 +39,15 @@ impl Queue {
             }
         }
         Queue { sandbox }
+    }
+
+    /// One whose source is laid out, which changes no patch.
+    fn opened() -> Queue {
+        let queue = Queue::new();
+        let before = queue.patches();
+        queue.edit(&[]).unwrap();
+        assert_eq!(queue.patches(), before);
+        queue
     }
 
     /// Runs the chore, and gives what it prints where it succeeds, or else what it complains of.
@@ -63,6 +84,15 @@ impl Queue {
         self.sandbox.path().join(file)
     }
 
+    /// Changes a line of it that a patch adds. Gives what it was, and what it is.
+    fn reword(&self) -> [String; 2] {
+        let source = fs::read_to_string(self.source()).unwrap();
+        let changed = source.replace(WORDS[0], WORDS[1]);
+        assert_ne!(changed, source);
+        fs::write(self.source(), &changed).unwrap();
+        [source, changed]
+    }
+
     /// Every patch of cargo, by name.
     fn patches(&self) -> BTreeMap<String, String> {
         let folder = self.sandbox.path().join("patches/cargo");
@@ -77,35 +107,32 @@ impl Queue {
 
 #[test]
 fn what_is_changed_beside_a_patch_is_saved_in_it() {
-    let queue = Queue::new();
+    let queue = Queue::opened();
     let before = queue.patches();
-    queue.edit(&[]).unwrap();
     // Nothing was changed, so nothing is.
     queue.edit(&["--save"]).unwrap();
     assert_eq!(queue.patches(), before);
 
-    let source = fs::read_to_string(queue.source()).unwrap();
-    let (old, new) = ("What is known of signers.", "Who signed what.");
-    assert!(source.contains(old));
-    fs::write(queue.source(), source.replace(old, new)).unwrap();
+    queue.reword();
     // What is not saved is not lost.
     let refused = queue.edit(&[]).unwrap_err();
     assert!(refused.contains("has changes"), "{refused}");
     queue.edit(&["--save"]).unwrap();
     let mut after = before;
     let patch = after.get_mut("context-holds-signing").unwrap();
-    *patch = patch.replace(&format!("+    /// {old}"), &format!("+    /// {new}"));
+    let [old, new] = WORDS.map(|words| format!("+    /// {words}"));
+    *patch = patch.replace(&old, &new);
     assert_eq!(queue.patches(), after);
     // Once saved it can be laid out anew.
     queue.edit(&[]).unwrap();
-    assert!(fs::read_to_string(queue.source()).unwrap().contains(new));
+    let source = fs::read_to_string(queue.source()).unwrap();
+    assert!(source.contains(WORDS[1]));
 }
 
 #[test]
 fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
-    let queue = Queue::new();
+    let queue = Queue::opened();
     let before = queue.patches();
-    queue.edit(&[]).unwrap();
     let source = fs::read_to_string(queue.source()).unwrap();
     fs::write(queue.source(), format!("{source}\n// The end.\n")).unwrap();
     let refused = queue.edit(&["--save"]).unwrap_err();
@@ -114,14 +141,7 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
         "{refused}"
     );
     assert_eq!(queue.patches(), before);
-    let header = [
-        "--save",
-        "--new=the-end",
-        "--for=Readers know where it ends.",
-        "--why-not-less=It is one line.",
-        "--fails-without=nothing_does",
-    ];
-    queue.edit(&header).unwrap();
+    queue.edit(&NEW).unwrap();
     let mut after = queue.patches();
     let new = after.remove("the-end").unwrap();
     assert!(
@@ -143,23 +163,10 @@ fn what_is_changed_elsewhere_is_a_patch_with_a_header_of_its_own() {
 
 #[test]
 fn patch_that_no_change_needs_is_not_left_out_in_silence() {
-    let queue = Queue::new();
+    let queue = Queue::opened();
     let before = queue.patches();
-    queue.edit(&[]).unwrap();
-    let source = fs::read_to_string(queue.source()).unwrap();
-    let changed = source.replace("What is known of signers.", "Who signed what.");
-    assert_ne!(changed, source);
-    fs::write(queue.source(), &changed).unwrap();
-    for args in [
-        &["--save", "--into=misspelt"][..],
-        &[
-            "--save",
-            "--new=the-end",
-            "--for=Readers know where it ends.",
-            "--why-not-less=It is one line.",
-            "--fails-without=nothing_does",
-        ],
-    ] {
+    queue.reword();
+    for args in [&["--save", "--into=misspelt"][..], &NEW] {
         let refused = queue.edit(args).unwrap_err();
         assert!(refused.contains("nothing is left for `"), "{refused}");
         assert_eq!(queue.patches(), before);
@@ -168,11 +175,8 @@ fn patch_that_no_change_needs_is_not_left_out_in_silence() {
 
 #[test]
 fn what_was_committed_and_not_saved_is_not_thrown_away() {
-    let queue = Queue::new();
-    queue.edit(&[]).unwrap();
-    let source = fs::read_to_string(queue.source()).unwrap();
-    let changed = source.replace("What is known of signers.", "Who signed what.");
-    fs::write(queue.source(), &changed).unwrap();
+    let queue = Queue::opened();
+    let [source, changed] = queue.reword();
     queue.git(&["commit", "--quiet", "--all", "--message=mine"]);
     let refused = queue.edit(&[]).unwrap_err();
     assert!(refused.contains("has changes"), "{refused}");
@@ -202,8 +206,7 @@ fn folder_of_somebody_else_is_not_laid_over() {
 
 #[test]
 fn patches_that_changed_meanwhile_are_not_undone() {
-    let queue = Queue::new();
-    queue.edit(&[]).unwrap();
+    let queue = Queue::opened();
     let patch = queue
         .sandbox
         .path()
@@ -219,9 +222,8 @@ fn patches_that_changed_meanwhile_are_not_undone() {
 
 #[test]
 fn new_patch_has_a_name_and_says_something() {
-    let queue = Queue::new();
+    let queue = Queue::opened();
     let before = queue.patches();
-    queue.edit(&[]).unwrap();
     let source = fs::read_to_string(queue.source()).unwrap();
     fs::write(queue.source(), format!("{source}\n// The end.\n")).unwrap();
     let save = |name: &str, text: &str| {

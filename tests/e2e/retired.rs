@@ -10,7 +10,7 @@ use consign_identity::openpgp::{OsRng, OwnKey, SecretKey};
 use expect_test::expect;
 
 use crate::World;
-use crate::imported::Gnupg;
+use crate::gnupg::Gnupg;
 
 /// A time after everything that a test signs, and before it; in seconds from when the key was made.
 const LATER: u64 = 60 * 60;

@@ -5,6 +5,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+// The testbed stands on this crate, and is more than these tests need.
+#[path = "../../testbed/src/skip.rs"]
+mod skip;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -31,11 +35,7 @@ impl Gpg {
     /// `None` where the environment says to go without.
     fn new() -> Option<Gpg> {
         if std::env::var_os("CONSIGN_SKIP_GPG").is_some_and(|value| value == "1") {
-            // Past the test runner, which shows nothing of what a test prints that passes.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: CONSIGN_SKIP_GPG=1: nothing was tried with the real gpg"
-            );
+            skip::skipped("CONSIGN_SKIP_GPG=1: nothing was tried with the real gpg");
             return None;
         }
         let found = Command::new("gpg")

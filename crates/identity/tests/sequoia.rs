@@ -8,6 +8,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+// The testbed stands on this crate, and is more than these tests need.
+#[path = "../../testbed/src/skip.rs"]
+mod skip;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -32,7 +36,7 @@ impl Sq {
             Err(error) => error.to_string(),
         };
         if !version.starts_with("sq 0.2") {
-            skipped(&format!("`sq` 0.2 is needed, and: {}", version.trim()));
+            skip::skipped(&format!("`sq` 0.2 is needed, and: {}", version.trim()));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -97,17 +101,10 @@ impl Sq {
     }
 }
 
-/// Past the test runner, which shows nothing of what a test prints that passes.
-fn skipped(why: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
-}
-
 fn script_is_here() -> bool {
     let found = Command::new("script").arg("--version").output().is_ok();
     if !found {
-        skipped("there is no `script` of util-linux to give sq a terminal");
+        skip::skipped("there is no `script` of util-linux to give sq a terminal");
     }
     found
 }

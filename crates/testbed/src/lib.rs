@@ -41,7 +41,7 @@ pub use package::PackageBuilder;
 pub use program::{consign, registry_program, run_stock, stock, xtask};
 pub use registry::{IMPORTER, Registry};
 pub use run::{Output, Run, normalised};
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, below};
 pub use skip::skipped;
 pub use terminal::{Type, has_terminal};
 

@@ -1,5 +1,6 @@
 //! A folder for one test.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -55,4 +56,21 @@ impl Drop for Sandbox {
         // What a test left running may still write; then the folder is the system's to clean.
         let _ = self.folder.take().map(TempDir::close);
     }
+}
+
+/// Every path below a folder, sorted; links are not followed.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                left.push(path.clone());
+            }
+            all.push(path);
+        }
+    }
+    all.sort();
+    all
 }

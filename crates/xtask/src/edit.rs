@@ -110,17 +110,12 @@ fn open(patched: Patched, options: &Options) -> anyhow::Result<()> {
     let coming = tempfile::Builder::new()
         .prefix(".coming-")
         .tempdir_in(folder)?;
-    lay_out(
-        patched,
-        &version,
-        &published,
-        &set,
-        &coming.path().join("tree"),
-    )?;
+    let laid_out = coming.path().join("tree");
+    lay_out(patched, &version, &published, &set, &laid_out)?;
     if tree.exists() {
         fs::remove_dir_all(&tree)?;
     }
-    fs::rename(coming.path().join("tree"), &tree)?;
+    fs::rename(laid_out, &tree)?;
     println!("{} {version} is in `{}`", patched.name, tree.display());
     Ok(())
 }

@@ -12,14 +12,14 @@ mod links;
 mod place;
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
 
 use crate::queue::PATCHED;
-use crate::surroundings::{PROJECT, cargo, ended, target_folder};
+use crate::surroundings::{PROJECT, cargo, ended, is_consign, printed, target_folder};
 use place::Place;
 
 /// What rustup knows it by.
@@ -62,10 +62,9 @@ impl Target {
         if let Some(prefix) = &options.prefix {
             return Ok(Target::Prefix(std::path::absolute(prefix)?));
         }
-        let rustup_home = printed("rustup", &["show", "home"]).context(
+        let rustup_home = told(Command::new("rustup").args(["show", "home"])).context(
             "rustup is not there, or does not tell its home\n\nhelp: name a folder: `cargo xtask install --prefix ~/consign`",
         )?;
-        let rustup_home = PathBuf::from(rustup_home);
         Ok(Target::Toolchain { rustup_home })
     }
 
@@ -89,8 +88,7 @@ fn try_install(options: &Options) -> anyhow::Result<String> {
         None => build()?,
     };
     ensure!(
-        printed(&program, &["--version", "--verbose"])
-            .is_some_and(|told| told.contains("\nconsign: ")),
+        is_consign(&program).unwrap_or(false),
         "`{}` is not Consign",
         program.display()
     );
@@ -181,7 +179,9 @@ fn has_openssl() -> bool {
     let is_told = ["OPENSSL_DIR", "OPENSSL_INCLUDE_DIR"]
         .iter()
         .any(|name| env::var_os(name).is_some());
-    is_told || printed("pkg-config", &["--exists", "--print-errors", "openssl"]).is_some()
+    is_told
+        || printed(Command::new("pkg-config").args(["--exists", "--print-errors", "openssl"]))
+            .is_ok()
 }
 
 /// The man pages in `folder`.
@@ -208,9 +208,9 @@ fn upstreams_own(place: &mut Place) -> anyhow::Result<()> {
 
 /// Where the compiler that is in use belongs to.
 fn toolchain_in_use() -> anyhow::Result<PathBuf> {
-    let sysroot = printed("rustc", &["--print", "sysroot"]).context("`rustc` does not run")?;
     // Not its real path: `stable` stays where it is, whatever it is updated to.
-    let sysroot = PathBuf::from(sysroot);
+    let sysroot =
+        told(Command::new("rustc").args(["--print", "sysroot"])).context("`rustc` does not run")?;
     ensure!(
         sysroot.join("bin").is_dir() && sysroot.join("lib").is_dir(),
         "`{}` is no toolchain",
@@ -239,11 +239,10 @@ fn rustup(args: &[OsString]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a program prints, without the end of the line; nothing where it is not there or fails.
-fn printed(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(args).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim_end().to_owned())
+/// The path that a program prints; nothing where it is not there or fails.
+fn told(command: &mut Command) -> Option<PathBuf> {
+    let text = printed(command).ok()?;
+    Some(PathBuf::from(text.trim_end()))
 }
 
 /// The paths of all that is in a folder.

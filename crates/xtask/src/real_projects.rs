@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::mirror::{self, registry_packages};
 use crate::queue::fetch;
-use crate::surroundings::{ended, ensure_unconfigured, say_panics_plainly};
+use crate::surroundings::{ended, ensure_unconfigured, printed, say_panics_plainly};
 
 /// A program from crates.io.
 struct Project {
@@ -202,13 +202,12 @@ impl Project {
 
 /// What the lockfile names, downloaded to the `CARGO_HOME` of whoever runs this.
 fn locked_packages(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let output = Command::new(stock())
-        .args(["metadata", "--format-version=1", "--all-features"])
-        .current_dir(root)
-        .output()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`cargo metadata` failed: {stderr}");
-    Ok(registry_packages(&serde_json::from_slice(&output.stdout)?))
+    let metadata = printed(
+        Command::new(stock())
+            .args(["metadata", "--format-version=1", "--all-features"])
+            .current_dir(root),
+    )?;
+    Ok(registry_packages(&serde_json::from_str(&metadata)?))
 }
 
 /// A cargo at work on a project.

@@ -1,10 +1,10 @@
 //! What every chore has to do with the machine that it runs on.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::demo::look;
 
@@ -21,6 +21,31 @@ pub fn target_folder() -> anyhow::Result<PathBuf> {
 /// The cargo that runs this.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// What a program prints to standard output. Fails where the program does, with what it complains of.
+pub fn printed(command: &mut Command) -> anyhow::Result<String> {
+    let line: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    let output = command
+        .output()
+        .with_context(|| format!("failed to run `{}`", line[0]))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "`{}` failed: {}",
+        line.join(" "),
+        stderr.trim_end()
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Whether a cargo is Consign.
+pub fn is_consign(cargo: &Path) -> anyhow::Result<bool> {
+    let version = printed(Command::new(cargo).args(["--version", "--verbose"]))?;
+    Ok(version.contains("\nconsign: "))
 }
 
 /// How a chore ends: with the error told, where there is one.

@@ -20,7 +20,7 @@ use serde_json::Value;
 use toml_edit::DocumentMut;
 
 use crate::queue::{PATCHED, Patched, fetch, read};
-use crate::surroundings::{PROJECT, cargo, ended};
+use crate::surroundings::{PROJECT, cargo, ended, printed};
 
 /// What to do about conflicts.
 const RESOLVE: &str = "help: put them right with `cargo xtask edit` and `cargo xtask edit --save`";
@@ -132,16 +132,15 @@ fn ensure_ready(version: &Version) -> anyhow::Result<()> {
         *version > now,
         "the patches are for cargo {now}, and {version} is not newer"
     );
-    let status = Command::new("git")
-        .args(["status", "--porcelain", "--untracked-files=all"])
-        .current_dir(PROJECT)
-        .output()
-        .context("git does not run")?;
+    let uncommitted = printed(
+        Command::new("git")
+            .args(["status", "--porcelain", "--untracked-files=all"])
+            .current_dir(PROJECT),
+    )?;
     ensure!(
-        status.status.success() && status.stdout.is_empty(),
-        "there is something that is not committed:\n{}\nhelp: commit it, or take it away, so that what the \
-         upgrade changes stands by itself",
-        String::from_utf8_lossy(&status.stdout)
+        uncommitted.is_empty(),
+        "there is something that is not committed:\n{uncommitted}\nhelp: commit it, or take it away, so that \
+         what the upgrade changes stands by itself"
     );
     Ok(())
 }

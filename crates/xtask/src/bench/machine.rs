@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, ensure};
-
-use crate::surroundings::PROJECT;
+use crate::surroundings::{PROJECT, printed};
 
 /// The machine: `Processor, 2 cores, 16 GiB; System, kernel 6.1`.
 pub fn machine() -> String {
@@ -38,13 +36,7 @@ fn value(file: &str, name: &str, separator: char) -> Option<String> {
 
 /// What a cargo is: `cargo 1.95.0 (…), consign 0.1.0, ssl OpenSSL 3.5.4, 40.2 MiB`.
 pub fn cargo(program: &Path) -> anyhow::Result<String> {
-    let output = Command::new(program).arg("-Vv").output()?;
-    ensure!(
-        output.status.success(),
-        "`{} -Vv` failed",
-        program.display()
-    );
-    let text = String::from_utf8(output.stdout)?;
+    let text = printed(Command::new(program).arg("-Vv"))?;
     let mut parts: Vec<_> = text.lines().take(1).map(str::to_owned).collect();
     for line in text.lines() {
         if let Some((name @ ("consign" | "libcurl" | "ssl"), what)) = line.split_once(": ") {
@@ -68,11 +60,6 @@ pub fn commit() -> anyhow::Result<String> {
 }
 
 fn git(args: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("git")
-        .args(args)
-        .current_dir(PROJECT)
-        .output()
-        .context("git does not run")?;
-    ensure!(output.status.success(), "`git {}` failed", args.join(" "));
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    let text = printed(Command::new("git").args(args).current_dir(PROJECT))?;
+    Ok(text.trim().to_owned())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use consign_patchset::upstream;
 use consign_testbed::{Home, KeyServer, Registry, Sandbox};
 use serde_json::Value;
@@ -22,7 +22,7 @@ use super::made;
 use super::size::Index;
 use crate::mirror::{self, registry_packages};
 use crate::queue::fetch;
-use crate::surroundings::PROJECT;
+use crate::surroundings::{PROJECT, printed};
 
 /// A program from crates.io with many dependencies: its package, and the version.
 pub type Program = (&'static str, &'static str);
@@ -267,18 +267,14 @@ fn removed(folder: &Path) -> anyhow::Result<()> {
 
 /// What `cargo metadata` says of the workspace in this folder. All its packages are downloaded then.
 fn metadata(stock: &Path, workspace: &Path) -> anyhow::Result<Value> {
-    let output = Command::new(stock)
-        .args([
-            "metadata",
-            "--format-version=1",
-            "--locked",
-            "--all-features",
-        ])
-        .current_dir(workspace)
-        .output()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`cargo metadata` failed: {stderr}");
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let metadata = ["metadata", "--format-version=1"];
+    let metadata = printed(
+        Command::new(stock)
+            .args(metadata)
+            .args(["--locked", "--all-features"])
+            .current_dir(workspace),
+    )?;
+    Ok(serde_json::from_str(&metadata)?)
 }
 
 /// Writes the manifests of the workspace, and an empty file for each target.

@@ -312,39 +312,66 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use consign_testbed::below;
+
     use super::*;
 
-    /// Every path below a folder, sorted.
-    fn all_below(folder: &Path) -> Vec<String> {
-        let mut all = Vec::new();
-        let mut left = vec![folder.to_owned()];
-        while let Some(next) = left.pop() {
-            for entry in fs::read_dir(next).into_iter().flatten().flatten() {
-                let path = entry.path();
-                let relative = path.strip_prefix(folder).unwrap_or(&path);
-                all.push(relative.display().to_string());
-                if path.is_dir() && !path.is_symlink() {
-                    left.push(path);
-                }
-            }
+    /// A root that is not there yet, and a file that may be put into it.
+    struct Ground {
+        folder: tempfile::TempDir,
+        root: PathBuf,
+        source: PathBuf,
+    }
+
+    impl Ground {
+        fn new() -> anyhow::Result<Ground> {
+            let folder = tempfile::tempdir()?;
+            let source = folder.path().join("source");
+            fs::write(&source, "ours")?;
+            Ok(Ground {
+                root: folder.path().join("root"),
+                source,
+                folder,
+            })
         }
-        all.sort();
-        all
+
+        /// Puts the file where a program would be.
+        fn fill(&self) -> anyhow::Result<()> {
+            Place::fill(&self.root, |place| place.copy(&self.source, "bin/cargo"))
+        }
+
+        /// Makes a file of somebody else's.
+        fn theirs(&self, path: &str) -> anyhow::Result<()> {
+            let path = self.root.join(path);
+            fs::create_dir_all(path.parent().context("a file in no folder")?)?;
+            Ok(fs::write(path, "theirs")?)
+        }
+
+        fn text(&self, path: &str) -> anyhow::Result<String> {
+            Ok(fs::read_to_string(self.root.join(path))?)
+        }
+
+        /// What is in the root.
+        fn all(&self) -> Vec<String> {
+            let all = below(&self.root);
+            let within = all
+                .iter()
+                .filter_map(|path| path.strip_prefix(&self.root).ok());
+            within.map(|path| path.display().to_string()).collect()
+        }
     }
 
     #[test]
     fn what_was_put_there_is_taken_away_and_nothing_else() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        fs::create_dir_all(root.join("share"))?;
-        fs::write(root.join("share/theirs"), "theirs")?;
-        let before = all_below(folder.path());
-        Place::fill(&root, |place| {
-            place.copy(&root.join("share/theirs"), "share/man/ours")?;
-            place.link(folder.path(), Path::new("lib/all"))
+        let ground = Ground::new()?;
+        ground.theirs("share/theirs")?;
+        let before = below(ground.folder.path());
+        Place::fill(&ground.root, |place| {
+            place.copy(&ground.root.join("share/theirs"), "share/man/ours")?;
+            place.link(ground.folder.path(), Path::new("lib/all"))
         })?;
         assert_eq!(
-            all_below(&root),
+            ground.all(),
             [
                 "lib",
                 "lib/all",
@@ -356,153 +383,130 @@ mod tests {
                 "share/theirs"
             ]
         );
-        assert!(remove(&root)?);
-        assert_eq!(all_below(folder.path()), before);
-        assert!(!remove(&root)?);
+        assert!(remove(&ground.root)?);
+        assert_eq!(below(ground.folder.path()), before);
+        assert!(!remove(&ground.root)?);
         Ok(())
     }
 
     #[test]
     fn what_is_there_is_not_touched_and_nothing_is_left_half_done() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        fs::create_dir_all(root.join("bin"))?;
-        fs::write(root.join("bin/cargo"), "theirs")?;
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        let filled = Place::fill(&root, |place| {
-            place.copy(&source, "share/man/page")?;
-            place.copy(&source, "bin/cargo")
+        let ground = Ground::new()?;
+        ground.theirs("bin/cargo")?;
+        let filled = Place::fill(&ground.root, |place| {
+            place.copy(&ground.source, "share/man/page")?;
+            place.copy(&ground.source, "bin/cargo")
         });
         assert!(filled.is_err());
-        let filled = Place::fill(&root, |place| {
-            place.copy(&source, "share/man/page")?;
-            place.copy(&source, "bin/other")?;
-            Ok(fs::remove_file(&source)?)
+        let filled = Place::fill(&ground.root, |place| {
+            place.copy(&ground.source, "share/man/page")?;
+            place.copy(&ground.source, "bin/other")?;
+            Ok(fs::remove_file(&ground.source)?)
         });
         assert!(filled.is_err());
-        assert_eq!(all_below(&root), ["bin", "bin/cargo"]);
-        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        assert_eq!(ground.all(), ["bin", "bin/cargo"]);
+        assert_eq!(ground.text("bin/cargo")?, "theirs");
         Ok(())
     }
 
     #[test]
     fn what_was_put_there_before_is_replaced_once_all_is_there() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "before")?;
-        Place::fill(&root, |place| {
-            place.copy(&source, "bin/cargo")?;
-            place.link(&source, Path::new("lib"))
+        let ground = Ground::new()?;
+        fs::write(&ground.source, "before")?;
+        Place::fill(&ground.root, |place| {
+            place.copy(&ground.source, "bin/cargo")?;
+            place.link(&ground.source, Path::new("lib"))
         })?;
-        let before = all_below(&root);
-        fs::write(&source, "after")?;
-        let filled = Place::fill(&root, |place| {
-            place.copy(&source, "bin/cargo")?;
-            place.copy(&folder.path().join("not there"), "bin/other")
+        let before = ground.all();
+        fs::write(&ground.source, "after")?;
+        let filled = Place::fill(&ground.root, |place| {
+            place.copy(&ground.source, "bin/cargo")?;
+            place.copy(&ground.folder.path().join("not there"), "bin/other")
         });
         assert!(filled.is_err());
-        assert_eq!(all_below(&root), before);
-        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "before");
-        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
-        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "after");
-        assert!(!root.join("lib").exists());
-        assert!(remove(&root)?);
-        assert!(!root.exists());
+        assert_eq!(ground.all(), before);
+        assert_eq!(ground.text("bin/cargo")?, "before");
+        ground.fill()?;
+        assert_eq!(ground.text("bin/cargo")?, "after");
+        assert!(!ground.root.join("lib").exists());
+        assert!(remove(&ground.root)?);
+        assert!(!ground.root.exists());
         Ok(())
     }
 
     #[test]
     fn what_was_interrupted_can_be_taken_away() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        Place::fill(&root, |place| {
-            place.copy(&source, "bin/cargo")?;
-            place.link(&source, Path::new("lib/all"))
+        let ground = Ground::new()?;
+        Place::fill(&ground.root, |place| {
+            place.copy(&ground.source, "bin/cargo")?;
+            place.link(&ground.source, Path::new("lib/all"))
         })?;
         // As if the end had come before this was made, and while a file was.
-        fs::remove_file(root.join("lib/all"))?;
-        fs::remove_dir(root.join("lib"))?;
-        fs::create_dir(root.join(COMING))?;
-        fs::write(root.join(COMING).join("file"), "ou")?;
-        assert!(remove(&root)?);
-        assert!(!root.exists());
+        fs::remove_file(ground.root.join("lib/all"))?;
+        fs::remove_dir(ground.root.join("lib"))?;
+        fs::create_dir(ground.root.join(COMING))?;
+        fs::write(ground.root.join(COMING).join("file"), "ou")?;
+        assert!(remove(&ground.root)?);
+        assert!(!ground.root.exists());
         Ok(())
     }
 
     #[test]
     fn folder_that_was_made_goes_too_but_not_what_others_put_there() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
-        remove(&root)?;
-        assert!(!root.exists());
-        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
-        fs::write(root.join("bin/theirs"), "theirs")?;
-        remove(&root)?;
-        assert_eq!(all_below(&root), ["bin", "bin/theirs"]);
+        let ground = Ground::new()?;
+        ground.fill()?;
+        remove(&ground.root)?;
+        assert!(!ground.root.exists());
+        ground.fill()?;
+        ground.theirs("bin/theirs")?;
+        remove(&ground.root)?;
+        assert_eq!(ground.all(), ["bin", "bin/theirs"]);
         Ok(())
     }
 
     #[test]
     fn what_somebody_put_in_its_place_is_neither_replaced_nor_taken_away() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        let fill = || Place::fill(&root, |place| place.copy(&source, "bin/cargo"));
-        fill()?;
-        fs::write(root.join("bin/cargo"), "theirs")?;
-        let refused = fill().err().map(|error| error.to_string());
+        let ground = Ground::new()?;
+        ground.fill()?;
+        ground.theirs("bin/cargo")?;
+        let refused = ground.fill().err().map(|error| error.to_string());
         let refused = refused.unwrap_or_default();
         assert!(
             refused.ends_with("already, and it is none of ours"),
             "{refused}"
         );
-        assert!(remove(&root)?);
-        assert_eq!(all_below(&root), ["bin", "bin/cargo"]);
-        assert_eq!(fs::read_to_string(root.join("bin/cargo"))?, "theirs");
+        assert!(remove(&ground.root)?);
+        assert_eq!(ground.all(), ["bin", "bin/cargo"]);
+        assert_eq!(ground.text("bin/cargo")?, "theirs");
         Ok(())
     }
 
     #[test]
     fn what_is_put_there_may_be_a_copy_of_what_is_there() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        Place::fill(&root, |place| place.copy(&source, "bin/cargo"))?;
-        let cargo = root.join("bin/cargo");
-        Place::fill(&root, |place| {
+        let ground = Ground::new()?;
+        ground.fill()?;
+        let cargo = ground.root.join("bin/cargo");
+        Place::fill(&ground.root, |place| {
             place.copy(&cargo, "bin/cargo")?;
             place.copy(&cargo, "bin/cargo-too")
         })?;
-        assert_eq!(fs::read_to_string(root.join("bin/cargo-too"))?, "ours");
-        assert!(remove(&root)?);
-        assert!(!root.exists());
+        assert_eq!(ground.text("bin/cargo-too")?, "ours");
+        assert!(remove(&ground.root)?);
+        assert!(!ground.root.exists());
         Ok(())
     }
 
     #[test]
     fn list_that_cannot_be_read_is_an_error_and_not_an_empty_one() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().join("root");
-        let source = folder.path().join("source");
-        fs::write(&source, "ours")?;
-        let fill = || Place::fill(&root, |place| place.copy(&source, "bin/cargo"));
-        fill()?;
-        let list = root.join(LIST);
+        let ground = Ground::new()?;
+        ground.fill()?;
+        let list = ground.root.join(LIST);
         let text = fs::read_to_string(&list)?;
         for cut in ["", &text[..text.len() / 2]] {
             fs::write(&list, cut)?;
-            assert!(remove(&root).is_err());
-            assert!(fill().is_err());
-            assert!(root.join("bin/cargo").is_file());
+            assert!(remove(&ground.root).is_err());
+            assert!(ground.fill().is_err());
+            assert!(ground.root.join("bin/cargo").is_file());
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use consign_patchset::upstream;
 use consign_testbed::stock;
 
 use super::libtest::{self, Outcome};
+use crate::surroundings::{is_consign, printed};
 
 /// With `1`, upstream's tests build for no other platform.
 const CROSS: &str = "CFG_DISABLE_CROSS_TESTS";
@@ -118,7 +119,7 @@ impl Suite {
             aside: None,
         };
         ensure!(
-            !seat.is_consign()?,
+            !is_consign(&self.cargo)?,
             "`{}` is Consign, and stock cargo should be there",
             self.cargo.display()
         );
@@ -142,7 +143,7 @@ impl Suite {
         // Renamed, and not written over: it shares its bytes with cargo's record of the build.
         fs::rename(&coming, &self.cargo).context("failed to put Consign in its place")?;
         ensure!(
-            seat.is_consign()?,
+            is_consign(&self.cargo)?,
             "`{}` is not Consign, so stock would be compared with stock",
             self.cargo.display()
         );
@@ -188,11 +189,8 @@ impl Suite {
             ("RUSTUP_HOME", ["show", "home"]),
             ("RUSTUP_TOOLCHAIN", ["show", "active-toolchain"]),
         ] {
-            let Ok(output) = Command::new("rustup").args(args).output() else {
-                continue;
-            };
-            let shown = String::from_utf8(output.stdout)?;
-            if let Some(value) = shown.split(" (").next().filter(|_| output.status.success()) {
+            if let Ok(shown) = printed(Command::new("rustup").args(args)) {
+                let value = shown.split(" (").next().unwrap_or_default();
                 command.env(name, value.trim());
             }
         }
@@ -270,27 +268,9 @@ impl Seat<'_> {
     pub fn help(&self, command: &str) -> anyhow::Result<(String, String)> {
         let args: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let stock = self.aside.as_deref().unwrap_or(&self.suite.cargo);
-        Ok((printed(stock, &args)?, printed(&self.suite.cargo, &args)?))
+        let help = |cargo: &Path| printed(Command::new(cargo).args(&args));
+        Ok((help(stock)?, help(&self.suite.cargo)?))
     }
-
-    fn is_consign(&self) -> anyhow::Result<bool> {
-        Ok(printed(&self.suite.cargo, &["-Vv"])?.contains("\nconsign: "))
-    }
-}
-
-/// What a cargo prints.
-fn printed(cargo: &Path, args: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(cargo)
-        .args(args)
-        .output()
-        .with_context(|| format!("failed to run `{}`", cargo.display()))?;
-    ensure!(
-        output.status.success(),
-        "`{} {}` fails",
-        cargo.display(),
-        args.join(" ")
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 impl Drop for Seat<'_> {
